@@ -1,0 +1,25 @@
+// Everything the activities touch outside themselves. Built in worker/, or by a test.
+import type { Pool } from 'pg';
+import type Stripe from 'stripe';
+
+import type { CheckoutPolicy } from '../contracts/checkout';
+
+export interface ActivityDeps {
+  pool: Pool;
+  stripe: Stripe;
+  /** The installation's random id: in every PaymentIntent's metadata and every Stripe key. */
+  holdfastEnv: string;
+  policy: CheckoutPolicy;
+  holdMaxSeconds: number;
+  paymentMethodTypes: string[];
+  runs: CheckoutRuns;
+}
+
+/** What settlement and saga need of Temporal itself. */
+export interface CheckoutRuns {
+  /** Starts `settle-<checkoutId>`, or signals the one that runs. */
+  startSettlement(checkoutId: string): Promise<void>;
+  isCheckoutRunning(checkoutId: string): Promise<boolean>;
+  /** Has a running checkout read its payment again. False when no run takes the signal any more. */
+  askCheckout(checkoutId: string): Promise<boolean>;
+}

@@ -1,0 +1,28 @@
+// All side effects of the sagas, over dependencies that are given.
+import { checkoutActivities } from './checkout';
+import { createPaymentActivities } from './create-payment';
+import type { ActivityDeps } from './deps';
+import { endPaymentActivities } from './end-payment';
+import { readPaymentActivities } from './read-payment';
+import { refundActivities } from './refund-payment';
+import { settlementActivities } from './settlement';
+
+/** PostgreSQL and Temporal: the main task queue, local and regular. */
+export function createMainActivities(deps: ActivityDeps) {
+  return { ...checkoutActivities(deps), ...settlementActivities(deps) };
+}
+
+/** PaymentIntent creation: a task queue of its own, rate limited by the server for all workers together. */
+export function createStripeCreateActivities(deps: ActivityDeps) {
+  return createPaymentActivities(deps);
+}
+
+/** Every other call to Stripe. */
+export function createStripeActivities(deps: ActivityDeps) {
+  return { ...endPaymentActivities(deps), ...readPaymentActivities(deps), ...refundActivities(deps) };
+}
+
+export type MainActivities = ReturnType<typeof createMainActivities>;
+export type StripeCreateActivities = ReturnType<typeof createStripeCreateActivities>;
+export type StripeActivities = ReturnType<typeof createStripeActivities>;
+export type { ActivityDeps, CheckoutRuns } from './deps';

@@ -1,0 +1,50 @@
+// What settlement needs to know before it decides, and of Temporal.
+import { isOpenCheckoutStatus } from '../contracts/statuses';
+import type { CheckoutStatus } from '../contracts/statuses';
+import { readCheckout } from '../db/checkouts';
+import { listUnjudgedEventIds } from '../db/inbox';
+import type { ActivityDeps } from './deps';
+
+/** A checkout as settlement finds it. */
+export interface SettlementCase {
+  requestFingerprint: string;
+  status: CheckoutStatus;
+  isOpen: boolean;
+  isDeadlinePassed: boolean;
+  paymentIntentId: string | null;
+  amountMinor: number;
+  currency: string;
+  reclaimGraceSeconds: number;
+  endPaymentPauseMaxSeconds: number;
+  unjudgedEventIds: string[];
+}
+
+export function settlementActivities(deps: ActivityDeps) {
+  return {
+    /** Null where there is no row: then there is neither stock nor money. */
+    async readSettlementCase({ checkoutId }: { checkoutId: string }): Promise<SettlementCase | null> {
+      const row = await readCheckout(deps.pool, checkoutId);
+      if (row === null) return null;
+      return {
+        requestFingerprint: row.requestFingerprint,
+        status: row.status,
+        isOpen: isOpenCheckoutStatus(row.status),
+        isDeadlinePassed: row.secondsLeft === 0,
+        paymentIntentId: row.paymentIntentId,
+        amountMinor: row.amountMinor ?? 0,
+        currency: row.currency ?? '',
+        reclaimGraceSeconds: deps.policy.reclaimGraceSeconds,
+        endPaymentPauseMaxSeconds: deps.policy.endPaymentPauseMaxSeconds,
+        unjudgedEventIds: await listUnjudgedEventIds(deps.pool, checkoutId),
+      };
+    },
+
+    async isCheckoutRunning({ checkoutId }: { checkoutId: string }): Promise<boolean> {
+      return deps.runs.isCheckoutRunning(checkoutId);
+    },
+
+    async askCheckout({ checkoutId }: { checkoutId: string }): Promise<boolean> {
+      return deps.runs.askCheckout(checkoutId);
+    },
+  };
+}

@@ -1,0 +1,140 @@
+// Every operation of the API: the router and docs/openapi.json are both built from this table.
+import type { z } from 'zod';
+
+import type { ErrorCode } from '../contracts/errors';
+import * as schemas from './schemas';
+
+export interface Operation {
+  method: 'get' | 'post';
+  /** OpenAPI's form; a parameter is always a UUID. */
+  path: string;
+  summary: string;
+  auth?: 'checkout_token' | 'admin_token';
+  body?: z.ZodType;
+  /** Answers by status, in the order of likelihood. */
+  answers: Readonly<Record<number, z.ZodType>>;
+  /** What it can refuse with, beside what every operation can (COMMON_ERRORS). */
+  errors: readonly ErrorCode[];
+}
+
+export const COMMON_ERRORS = [
+  'method_not_allowed',
+  'internal_error',
+  'service_unavailable',
+] as const satisfies readonly ErrorCode[];
+
+const REFUSALS = [
+  'insufficient_inventory',
+  'drop_not_open',
+  'purchase_limit_reached',
+  'unknown_product',
+  'mixed_currency',
+  'amount_too_small',
+  'amount_too_large',
+  'checkout_not_opened',
+  'payment_provider_unavailable',
+] as const satisfies readonly ErrorCode[];
+
+const BODY_ERRORS = [
+  'malformed_request',
+  'payload_too_large',
+  'unsupported_media_type',
+] as const satisfies readonly ErrorCode[];
+
+export const OPERATIONS = {
+  createIntent: {
+    method: 'post',
+    path: '/api/payment/create-intent',
+    summary:
+      'Reserve the units and create the payment. The same key answers the same checkout, now or later.',
+    body: schemas.createIntentBody,
+    answers: { 201: schemas.createIntentAnswer },
+    errors: [
+      ...BODY_ERRORS,
+      'invalid_idempotency_key',
+      'invalid_customer_id',
+      'idempotency_key_reused',
+      ...REFUSALS,
+      'busy',
+      'checkout_pending',
+    ],
+  },
+  readCheckout: {
+    method: 'get',
+    path: '/api/checkouts/{id}',
+    summary: 'A checkout as its buyer sees it. An unknown id and a wrong token get the same answer.',
+    auth: 'checkout_token',
+    answers: { 200: schemas.checkoutAnswer },
+    errors: ['not_found'],
+  },
+  readPayment: {
+    method: 'get',
+    path: '/api/checkouts/{id}/payment',
+    summary: 'What Stripe.js needs, while the checkout can be paid: for reloads and second tabs.',
+    auth: 'checkout_token',
+    answers: { 200: schemas.paymentAnswer },
+    errors: ['not_found', 'checkout_not_payable'],
+  },
+  cancelCheckout: {
+    method: 'post',
+    path: '/api/checkouts/{id}/cancel',
+    summary:
+      'The shopper gives up. If the payment has won the race, the checkout becomes an order all the same.',
+    auth: 'checkout_token',
+    answers: { 202: schemas.cancelAnswer },
+    errors: ['not_found', 'checkout_closed'],
+  },
+  listDrops: {
+    method: 'get',
+    path: '/api/drops',
+    summary: 'All drops with their products and what is available.',
+    answers: { 200: schemas.dropsAnswer },
+    errors: [],
+  },
+  readDrop: {
+    method: 'get',
+    path: '/api/drops/{id}',
+    summary: 'One drop.',
+    answers: { 200: schemas.dropAnswer },
+    errors: ['not_found'],
+  },
+  stripeWebhook: {
+    method: 'post',
+    path: '/api/webhooks/stripe',
+    summary:
+      'Stripe’s events. 2xx only once the event is stored and, where it concerns a checkout, handed on.',
+    answers: { 200: schemas.webhookAnswer },
+    errors: ['invalid_signature', 'malformed_request', 'payload_too_large', 'webhook_not_forwarded'],
+  },
+  cleanupReservations: {
+    method: 'post',
+    path: '/api/maintenance/cleanup-reservations',
+    summary: 'Take back lapsed reservations now.',
+    auth: 'admin_token',
+    answers: { 200: schemas.cleanupAnswer },
+    errors: ['unauthorized'],
+  },
+  pageConfig: {
+    method: 'get',
+    path: '/config',
+    summary: 'What a page needs to know to pay.',
+    answers: { 200: schemas.configAnswer },
+    errors: [],
+  },
+  healthz: {
+    method: 'get',
+    path: '/healthz',
+    summary: 'The process answers.',
+    answers: { 200: schemas.healthAnswer },
+    errors: [],
+  },
+  readyz: {
+    method: 'get',
+    path: '/readyz',
+    summary: 'Whether a checkout can be started now.',
+    answers: { 200: schemas.readyAnswer, 503: schemas.readyAnswer },
+    errors: [],
+  },
+} as const satisfies Record<string, Operation>;
+
+export type OperationId = keyof typeof OPERATIONS;

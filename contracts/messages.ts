@@ -1,0 +1,63 @@
+// Temporal names: workflow types, messages, task queues, search attributes. Client and workflow both import them.
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+
+import type { CheckoutResult, OpenAnswer } from './checkout';
+import type { PaymentEvent } from './payment-events';
+import type { CheckoutStatus } from './statuses';
+
+export const CHECKOUT_WORKFLOW_TYPE = 'checkout';
+export const SETTLEMENT_WORKFLOW_TYPE = 'settlement';
+
+/** Workflows and all PostgreSQL work. */
+export const MAIN_TASK_QUEUE = 'holdfast';
+/** PaymentIntent creation alone, so that its rate limit never stands in front of a cancel or a refund. */
+export const STRIPE_CREATE_TASK_QUEUE = 'holdfast-stripe-create';
+/** Every other call to Stripe. */
+export const STRIPE_TASK_QUEUE = 'holdfast-stripe';
+
+/** Start part and update travel together; this constant id makes a repeated start read the first answer. */
+export const OPEN_UPDATE_ID = 'open';
+
+/** Answers once the checkout is open (its PaymentIntent bound) or refused (its row closed). Takes no argument. */
+export const openUpdate = defineUpdate<OpenAnswer>('open');
+
+/** A stored and verified Stripe event. Judged once, by event id. */
+export const paymentEventSignal = defineSignal<[PaymentEvent]>('payment_event');
+
+/** The shopper gives up. A signal, not an update: it must be accepted while no worker runs. */
+export const cancelSignal = defineSignal('cancel');
+
+/** Asks a waiting checkout to read its payment from Stripe again; carries nothing, because Stripe's answer decides. */
+export const askStripeSignal = defineSignal('ask_stripe');
+
+/** Wakes a settlement; it re-reads everything, so the signal carries nothing. */
+export const settleSignal = defineSignal('settle');
+
+export interface SettlementInput {
+  checkoutId: string;
+}
+
+export interface CheckoutReport {
+  status: CheckoutStatus;
+  phase: string;
+  paymentIntentId: string | null;
+  attempts: number;
+  eventsJudged: number;
+  result: CheckoutResult | null;
+}
+/** For operators in the Temporal UI; no page or route asks a workflow. */
+export const reportQuery = defineQuery<CheckoutReport>('report');
+
+export const checkoutStatusAttribute = defineSearchAttributeKey('CheckoutStatus', 'KEYWORD');
+export const paymentIntentIdAttribute = defineSearchAttributeKey('PaymentIntentId', 'KEYWORD');
+export const amountMinorAttribute = defineSearchAttributeKey('AmountMinor', 'INT');
+export const failureCodeAttribute = defineSearchAttributeKey('FailureCode', 'KEYWORD');
+
+/** What the worker registers in its namespace before it takes work: an unknown attribute blocks a workflow for ever. */
+export const SEARCH_ATTRIBUTES = [
+  checkoutStatusAttribute,
+  paymentIntentIdAttribute,
+  amountMinorAttribute,
+  failureCodeAttribute,
+] as const;

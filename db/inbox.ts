@@ -1,0 +1,81 @@
+// The inbox: every verified Stripe event, stored before it is acknowledged, judged once by whoever acts on it.
+import { queryMaybeOne, queryOne, queryRows } from './query';
+import type { Db } from './query';
+
+export type EventOutcome =
+  'ignored' | 'no_effect' | 'confirmed' | 'refund_pending' | 'released' | 'attempt' | 'processing';
+
+export interface NewEvent {
+  eventId: string;
+  type: string;
+  livemode: boolean;
+  createdUnixSeconds: number;
+  paymentIntentId: string | null;
+  checkoutId: string | null;
+  payload: object;
+  /** Judged at the door (not ours, or of no interest), with the reason; null for what a checkout must judge. */
+  outcome: 'ignored' | 'no_effect' | null;
+  reason: string | null;
+}
+
+export interface StoredEvent {
+  isNew: boolean;
+  /** When Temporal accepted the signal; a redelivery without it is signalled again. */
+  forwardedAt: Date | null;
+  outcome: EventOutcome | null;
+}
+
+/** Stores an event once, by its id, and answers what is known of it. Repeating it changes nothing. */
+export async function storeEvent(db: Db, event: NewEvent): Promise<StoredEvent> {
+  const inserted = await queryMaybeOne<{ outcome: EventOutcome | null }>(
+    db,
+    `insert into webhook_events
+       (event_id, type, livemode, stripe_created_at, payment_intent_id, checkout_id, payload, outcome, reason, judged_at)
+     values ($1, $2, $3, to_timestamp($4), $5, $6, $7, $8, $9, case when $8::text is null then null else clock_timestamp() end)
+     on conflict (event_id) do nothing
+     returning outcome`,
+    [
+      event.eventId,
+      event.type,
+      event.livemode,
+      event.createdUnixSeconds,
+      event.paymentIntentId,
+      event.checkoutId,
+      JSON.stringify(event.payload),
+      event.outcome,
+      event.reason,
+    ],
+  );
+  if (inserted !== null) return { isNew: true, forwardedAt: null, outcome: inserted.outcome };
+  const known = await queryOne<{ forwarded_at: Date | null; outcome: EventOutcome | null }>(
+    db,
+    'select forwarded_at, outcome from webhook_events where event_id = $1',
+    [event.eventId],
+  );
+  return { isNew: false, forwardedAt: known.forwarded_at, outcome: known.outcome };
+}
+
+/** Notes that Temporal accepted the signal. The first instant stays. */
+export async function markForwarded(db: Db, eventId: string): Promise<void> {
+  await queryRows(
+    db,
+    'update webhook_events set forwarded_at = coalesce(forwarded_at, clock_timestamp()) where event_id = $1',
+    [eventId],
+  );
+}
+
+/** A checkout has a handful of events; the bound keeps a flood of them out of one answer. */
+const UNJUDGED_MAX = 500;
+
+/** Ids of this checkout's events that nobody has judged, oldest first, at most 500. */
+export async function listUnjudgedEventIds(db: Db, checkoutId: string): Promise<string[]> {
+  const rows = await queryRows<{ event_id: string }>(
+    db,
+    `select event_id from webhook_events
+     where checkout_id = $1 and outcome is null
+     order by received_at, event_id
+     limit $2`,
+    [checkoutId, UNJUDGED_MAX],
+  );
+  return rows.map((row) => row.event_id);
+}

@@ -1,0 +1,1727 @@
+-- Generated from the migrations by "npm run generate". Do not edit.
+
+-- tables
+
+create table checkout_lines (
+  checkout_id uuid not null,
+  drop_product_id uuid not null,
+  product_name text not null,
+  unit_price_minor bigint not null,
+  quantity integer not null,
+  constraint checkout_lines_quantity_check CHECK ((quantity > 0)),
+  constraint checkout_lines_unit_price_minor_check CHECK ((unit_price_minor >= 0)),
+  constraint checkout_lines_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
+  constraint checkout_lines_pkey PRIMARY KEY (checkout_id, drop_product_id)
+);
+
+create table checkouts (
+  id uuid not null,
+  request_fingerprint text not null,
+  customer_id text,
+  status text not null,
+  failure_code text,
+  failure_detail jsonb,
+  amount_minor bigint,
+  currency text,
+  payment_intent_id text,
+  window_seconds integer,
+  payment_attempts_max integer,
+  opened_at timestamp with time zone default clock_timestamp() not null,
+  expires_at timestamp with time zone,
+  last_error_code text,
+  last_decline_code text,
+  closed_at timestamp with time zone,
+  updated_at timestamp with time zone default clock_timestamp() not null,
+  constraint checkouts_amount_minor_check CHECK ((amount_minor > 0)),
+  constraint checkouts_bound_ck CHECK (((payment_intent_id IS NULL) = (status = ANY (ARRAY['opening'::text, 'refused'::text])))),
+  constraint checkouts_closed_ck CHECK (((closed_at IS NULL) = (status = ANY (ARRAY['opening'::text, 'awaiting_payment'::text, 'payment_processing'::text])))),
+  constraint checkouts_customer_id_check CHECK (((length(customer_id) >= 1) AND (length(customer_id) <= 200))),
+  constraint checkouts_payment_attempts_max_check CHECK ((payment_attempts_max > 0)),
+  constraint checkouts_priced_ck CHECK (((status = 'refused'::text) OR ((amount_minor IS NOT NULL) AND (currency IS NOT NULL) AND (expires_at IS NOT NULL)))),
+  constraint checkouts_refused_ck CHECK (((status <> 'refused'::text) OR (failure_code IS NOT NULL))),
+  constraint checkouts_status_check CHECK ((status = ANY (ARRAY['opening'::text, 'awaiting_payment'::text, 'payment_processing'::text, 'confirmed'::text, 'expired'::text, 'canceled'::text, 'payment_failed'::text, 'refused'::text, 'refund_pending'::text, 'refunded'::text]))),
+  constraint checkouts_window_seconds_check CHECK ((window_seconds > 0)),
+  constraint checkouts_pkey PRIMARY KEY (id),
+  constraint checkouts_payment_intent_id_key UNIQUE (payment_intent_id)
+);
+
+create table currencies (
+  code text not null,
+  amount_minor_min bigint not null,
+  amount_minor_max bigint default 99999999 not null,
+  constraint currencies_amount_minor_min_check CHECK ((amount_minor_min > 0)),
+  constraint currencies_check CHECK ((amount_minor_max >= amount_minor_min)),
+  constraint currencies_code_check CHECK ((code ~ '^[a-z]{3}$'::text)),
+  constraint currencies_pkey PRIMARY KEY (code)
+);
+
+create table drop_products (
+  id uuid default gen_random_uuid() not null,
+  drop_id uuid not null,
+  name text not null,
+  unit_price_minor bigint not null,
+  max_per_customer integer,
+  total_inventory integer not null,
+  available_inventory integer not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint drop_products_max_per_customer_check CHECK ((max_per_customer > 0)),
+  constraint drop_products_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint drop_products_stock_ck CHECK (((available_inventory >= 0) AND (available_inventory <= total_inventory))),
+  constraint drop_products_unit_price_minor_check CHECK (((unit_price_minor >= 0) AND (unit_price_minor <= 99999999))),
+  constraint drop_products_drop_id_fkey FOREIGN KEY (drop_id) REFERENCES drops(id),
+  constraint drop_products_pkey PRIMARY KEY (id)
+) with (fillfactor=20, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000);
+comment on column drop_products.available_inventory is 'Units neither held nor confirmed. Reserve takes, release and expire give back, confirm leaves it alone.';
+
+create table drops (
+  id uuid default gen_random_uuid() not null,
+  name text not null,
+  currency text not null,
+  opens_at timestamp with time zone not null,
+  closes_at timestamp with time zone,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint drops_check CHECK ((closes_at > opens_at)),
+  constraint drops_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint drops_currency_fkey FOREIGN KEY (currency) REFERENCES currencies(code),
+  constraint drops_pkey PRIMARY KEY (id)
+);
+
+create table incidents (
+  id uuid default gen_random_uuid() not null,
+  checkout_id uuid,
+  kind text not null,
+  detail jsonb default '{}'::jsonb not null,
+  opened_at timestamp with time zone default clock_timestamp() not null,
+  resolved_at timestamp with time zone,
+  constraint incidents_kind_check CHECK ((kind ~ '^[a-z][a-z0-9_]*$'::text)),
+  constraint incidents_pkey PRIMARY KEY (id)
+);
+
+create table installation (
+  singleton boolean default true not null,
+  holdfast_env text not null,
+  stripe_account text,
+  temporal_namespace text,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint installation_holdfast_env_check CHECK ((holdfast_env ~ '^[a-z0-9_]{8,64}$'::text)),
+  constraint installation_singleton_check CHECK (singleton),
+  constraint installation_pkey PRIMARY KEY (singleton)
+);
+comment on table installation is 'Identity of this installation; everything sent to Stripe carries holdfast_env.';
+
+create table inventory_journal (
+  id bigint generated always as identity not null,
+  drop_product_id uuid not null,
+  kind text not null,
+  units bigint not null,
+  reservations integer default 0 not null,
+  written_at timestamp with time zone default clock_timestamp() not null,
+  constraint inventory_journal_check CHECK (((units > 0) OR ((kind = 'total'::text) AND (units <> 0)))),
+  constraint inventory_journal_kind_check CHECK ((kind = ANY (ARRAY['total'::text, 'reserve'::text, 'release'::text, 'expire'::text, 'reclaim'::text, 'confirm'::text]))),
+  constraint inventory_journal_pkey PRIMARY KEY (id)
+);
+
+create table inventory_reservations (
+  id uuid default gen_random_uuid() not null,
+  drop_product_id uuid not null,
+  quantity integer not null,
+  payment_intent_id text not null,
+  expires_at timestamp with time zone not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  status text default 'held'::text not null,
+  checkout_id uuid,
+  reclaim_after timestamp with time zone not null,
+  constraint inventory_reservations_payment_intent_id_check CHECK (((length(payment_intent_id) >= 1) AND (length(payment_intent_id) <= 255))),
+  constraint inventory_reservations_quantity_check CHECK ((quantity > 0)),
+  constraint inventory_reservations_status_check CHECK ((status = ANY (ARRAY['held'::text, 'confirmed'::text, 'released'::text, 'expired'::text]))),
+  constraint inventory_reservations_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
+  constraint inventory_reservations_drop_product_id_fkey FOREIGN KEY (drop_product_id) REFERENCES drop_products(id) ON DELETE CASCADE,
+  constraint inventory_reservations_pkey PRIMARY KEY (id),
+  constraint inventory_reservations_payment_intent_id_drop_product_id_key UNIQUE (payment_intent_id, drop_product_id)
+);
+
+create table order_items (
+  order_id uuid not null,
+  drop_product_id uuid not null,
+  product_name text not null,
+  unit_price_minor bigint not null,
+  quantity integer not null,
+  constraint order_items_quantity_check CHECK ((quantity > 0)),
+  constraint order_items_unit_price_minor_check CHECK ((unit_price_minor >= 0)),
+  constraint order_items_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
+  constraint order_items_pkey PRIMARY KEY (order_id, drop_product_id)
+);
+
+create table orders (
+  id uuid default gen_random_uuid() not null,
+  checkout_id uuid not null,
+  customer_id text,
+  payment_intent_id text not null,
+  amount_minor bigint not null,
+  currency text not null,
+  status text default 'paid'::text not null,
+  disputed_at timestamp with time zone,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint orders_amount_minor_check CHECK ((amount_minor > 0)),
+  constraint orders_status_check CHECK ((status = ANY (ARRAY['paid'::text, 'partially_refunded'::text, 'refunded'::text]))),
+  constraint orders_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
+  constraint orders_pkey PRIMARY KEY (id),
+  constraint orders_checkout_id_key UNIQUE (checkout_id),
+  constraint orders_payment_intent_id_key UNIQUE (payment_intent_id)
+);
+
+create table payment_attempts (
+  checkout_id uuid not null,
+  attempt_id text not null,
+  event_id text not null,
+  error_code text,
+  decline_code text,
+  advice_code text,
+  recorded_at timestamp with time zone default clock_timestamp() not null,
+  constraint payment_attempts_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
+  constraint payment_attempts_pkey PRIMARY KEY (checkout_id, attempt_id)
+);
+
+create table refunds (
+  request_key text not null,
+  checkout_id uuid not null,
+  payment_intent_id text not null,
+  n integer default 0 not null,
+  amount_minor bigint not null,
+  currency text not null,
+  state text default 'pending'::text not null,
+  stripe_refund_id text,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  updated_at timestamp with time zone default clock_timestamp() not null,
+  constraint refunds_amount_minor_check CHECK ((amount_minor > 0)),
+  constraint refunds_n_check CHECK ((n >= 0)),
+  constraint refunds_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text]))),
+  constraint refunds_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
+  constraint refunds_pkey PRIMARY KEY (request_key),
+  constraint refunds_stripe_refund_id_key UNIQUE (stripe_refund_id)
+);
+
+create table schema_migrations (
+  name text not null,
+  checksum text not null,
+  applied_at timestamp with time zone default clock_timestamp() not null,
+  constraint schema_migrations_pkey PRIMARY KEY (name)
+);
+
+create table webhook_events (
+  event_id text not null,
+  type text not null,
+  livemode boolean not null,
+  stripe_created_at timestamp with time zone not null,
+  payment_intent_id text,
+  checkout_id uuid,
+  payload jsonb not null,
+  received_at timestamp with time zone default clock_timestamp() not null,
+  forwarded_at timestamp with time zone,
+  outcome text,
+  reason text,
+  judged_at timestamp with time zone,
+  constraint webhook_events_check CHECK (((outcome IS NULL) = (judged_at IS NULL))),
+  constraint webhook_events_outcome_check CHECK ((outcome = ANY (ARRAY['ignored'::text, 'no_effect'::text, 'confirmed'::text, 'refund_pending'::text, 'released'::text, 'attempt'::text, 'processing'::text]))),
+  constraint webhook_events_pkey PRIMARY KEY (event_id)
+);
+
+-- indexes
+
+CREATE INDEX checkouts_customer ON public.checkouts USING btree (customer_id) WHERE (customer_id IS NOT NULL);
+
+CREATE INDEX drop_products_drop ON public.drop_products USING btree (drop_id);
+
+CREATE INDEX idx_inventory_reservations_drop_product ON public.inventory_reservations USING btree (drop_product_id);
+
+CREATE INDEX idx_inventory_reservations_expires_at ON public.inventory_reservations USING btree (expires_at);
+
+CREATE INDEX idx_inventory_reservations_payment_intent ON public.inventory_reservations USING btree (payment_intent_id);
+
+CREATE UNIQUE INDEX incidents_open ON public.incidents USING btree (checkout_id, kind) NULLS NOT DISTINCT WHERE (resolved_at IS NULL);
+
+CREATE INDEX inventory_journal_product ON public.inventory_journal USING btree (drop_product_id);
+
+CREATE INDEX inventory_reservations_checkout ON public.inventory_reservations USING btree (checkout_id) WHERE (checkout_id IS NOT NULL);
+
+CREATE INDEX inventory_reservations_held_due ON public.inventory_reservations USING btree (reclaim_after) WHERE (status = 'held'::text);
+
+CREATE INDEX inventory_reservations_held_product ON public.inventory_reservations USING btree (drop_product_id, reclaim_after) WHERE (status = 'held'::text);
+
+CREATE INDEX refunds_checkout ON public.refunds USING btree (checkout_id);
+
+CREATE INDEX webhook_events_received ON public.webhook_events USING btree (received_at);
+
+CREATE INDEX webhook_events_unjudged ON public.webhook_events USING btree (checkout_id) WHERE (outcome IS NULL);
+
+-- views
+
+create view checkout_details as
+ SELECT id AS checkout_id,
+    request_fingerprint,
+    customer_id,
+    status,
+    failure_code,
+    failure_detail,
+    amount_minor,
+    currency,
+    payment_intent_id,
+    opened_at,
+    expires_at,
+    closed_at,
+        CASE
+            WHEN checkout_is_open(status) THEN (GREATEST((0)::numeric, ceil(EXTRACT(epoch FROM (expires_at - clock_timestamp())))))::integer
+            ELSE 0
+        END AS seconds_left,
+    ((status = 'awaiting_payment'::text) AND (expires_at > clock_timestamp())) AS is_payable,
+    last_error_code,
+    last_decline_code,
+    ( SELECT (count(*))::integer AS count
+           FROM payment_attempts a
+          WHERE (a.checkout_id = c.id)) AS attempts,
+    ( SELECT o.id
+           FROM orders o
+          WHERE (o.checkout_id = c.id)) AS order_id,
+    ( SELECT jsonb_build_object('state', f.state, 'amount_minor', f.amount_minor) AS jsonb_build_object
+           FROM refunds f
+          WHERE (f.checkout_id = c.id)
+          ORDER BY f.created_at DESC
+         LIMIT 1) AS refund,
+    ARRAY( SELECT r.id
+           FROM inventory_reservations r
+          WHERE (r.checkout_id = c.id)
+          ORDER BY r.drop_product_id) AS reservation_ids,
+    ( SELECT COALESCE(jsonb_agg(jsonb_build_object('drop_product_id', l.drop_product_id, 'product_name', l.product_name, 'unit_price_minor', l.unit_price_minor, 'quantity', l.quantity) ORDER BY l.drop_product_id), '[]'::jsonb) AS "coalesce"
+           FROM checkout_lines l
+          WHERE (l.checkout_id = c.id)) AS lines
+   FROM checkouts c;
+comment on view checkout_details is NULL;
+
+create view inventory_drift as
+ WITH reserved AS (
+         SELECT inventory_reservations.drop_product_id,
+            COALESCE(sum(inventory_reservations.quantity) FILTER (WHERE (inventory_reservations.status = 'held'::text)), (0)::bigint) AS held,
+            COALESCE(sum(inventory_reservations.quantity) FILTER (WHERE (inventory_reservations.status = 'confirmed'::text)), (0)::bigint) AS confirmed
+           FROM inventory_reservations
+          GROUP BY inventory_reservations.drop_product_id
+        ), journalled AS (
+         SELECT inventory_journal.drop_product_id,
+            COALESCE(sum(inventory_journal.units) FILTER (WHERE (inventory_journal.kind = 'total'::text)), (0)::numeric) AS total,
+            COALESCE(sum(
+                CASE
+                    WHEN (inventory_journal.kind = ANY (ARRAY['reserve'::text, 'reclaim'::text])) THEN (- inventory_journal.units)
+                    WHEN (inventory_journal.kind = 'confirm'::text) THEN (0)::bigint
+                    ELSE inventory_journal.units
+                END), (0)::numeric) AS available,
+            COALESCE(sum(
+                CASE inventory_journal.kind
+                    WHEN 'reserve'::text THEN inventory_journal.units
+                    WHEN 'release'::text THEN (- inventory_journal.units)
+                    WHEN 'expire'::text THEN (- inventory_journal.units)
+                    WHEN 'confirm'::text THEN (- inventory_journal.units)
+                    ELSE (0)::bigint
+                END), (0)::numeric) AS held,
+            COALESCE(sum(inventory_journal.units) FILTER (WHERE (inventory_journal.kind = ANY (ARRAY['confirm'::text, 'reclaim'::text]))), (0)::numeric) AS confirmed
+           FROM inventory_journal
+          GROUP BY inventory_journal.drop_product_id
+        ), counted AS (
+         SELECT p.id,
+            p.total_inventory,
+            p.available_inventory,
+            COALESCE(r.held, (0)::bigint) AS held,
+            COALESCE(r.confirmed, (0)::bigint) AS confirmed,
+            jsonb_build_object('total', p.total_inventory, 'available', p.available_inventory, 'held', COALESCE(r.held, (0)::bigint), 'confirmed', COALESCE(r.confirmed, (0)::bigint), 'journal', (to_jsonb(j.*) - 'drop_product_id'::text)) AS numbers,
+            j.total AS journal_total,
+            j.available AS journal_available,
+            j.held AS journal_held,
+            j.confirmed AS journal_confirmed
+           FROM ((drop_products p
+             LEFT JOIN reserved r ON ((r.drop_product_id = p.id)))
+             LEFT JOIN journalled j ON ((j.drop_product_id = p.id)))
+        )
+ SELECT 'units_do_not_add_up'::text AS kind,
+    counted.id AS drop_product_id,
+    NULL::uuid AS checkout_id,
+    counted.numbers AS detail
+   FROM counted
+  WHERE (((counted.available_inventory + counted.held) + counted.confirmed) <> counted.total_inventory)
+UNION ALL
+ SELECT 'journal_does_not_explain'::text AS kind,
+    counted.id AS drop_product_id,
+    NULL::uuid AS checkout_id,
+    counted.numbers AS detail
+   FROM counted
+  WHERE (((((counted.total_inventory)::numeric IS DISTINCT FROM counted.journal_total) OR ((counted.available_inventory)::numeric IS DISTINCT FROM counted.journal_available)) OR ((counted.held)::numeric IS DISTINCT FROM counted.journal_held)) OR ((counted.confirmed)::numeric IS DISTINCT FROM counted.journal_confirmed))
+UNION ALL
+ SELECT 'held_by_closed_checkout'::text AS kind,
+    r.drop_product_id,
+    c.id AS checkout_id,
+    jsonb_build_object('status', c.status) AS detail
+   FROM (inventory_reservations r
+     JOIN checkouts c ON ((c.id = r.checkout_id)))
+  WHERE ((r.status = 'held'::text) AND (NOT checkout_is_open(c.status)))
+UNION ALL
+ SELECT 'confirmed_without_order'::text AS kind,
+    r.drop_product_id,
+    c.id AS checkout_id,
+    jsonb_build_object('status', c.status) AS detail
+   FROM ((inventory_reservations r
+     JOIN checkouts c ON ((c.id = r.checkout_id)))
+     LEFT JOIN orders o ON ((o.checkout_id = c.id)))
+  WHERE ((r.status = 'confirmed'::text) AND ((o.id IS NULL) OR (c.status <> 'confirmed'::text)))
+UNION ALL
+ SELECT 'order_without_units'::text AS kind,
+    l.drop_product_id,
+    c.id AS checkout_id,
+    jsonb_build_object('quantity', l.quantity) AS detail
+   FROM (checkouts c
+     JOIN checkout_lines l ON ((l.checkout_id = c.id)))
+  WHERE ((c.status = 'confirmed'::text) AND (NOT (EXISTS ( SELECT 1
+           FROM inventory_reservations r
+          WHERE ((r.checkout_id = c.id) AND (r.drop_product_id = l.drop_product_id) AND (r.status = 'confirmed'::text) AND (r.quantity = l.quantity))))))
+UNION ALL
+ SELECT 'split_deadline'::text AS kind,
+    NULL::uuid AS drop_product_id,
+    NULL::uuid AS checkout_id,
+    jsonb_build_object('payment_intent_id', inventory_reservations.payment_intent_id) AS detail
+   FROM inventory_reservations
+  WHERE (inventory_reservations.status = 'held'::text)
+  GROUP BY inventory_reservations.payment_intent_id
+ HAVING (count(DISTINCT inventory_reservations.expires_at) > 1)
+UNION ALL
+ SELECT 'refund_without_decision'::text AS kind,
+    NULL::uuid AS drop_product_id,
+    c.id AS checkout_id,
+    jsonb_build_object('status', c.status) AS detail
+   FROM checkouts c
+  WHERE ((c.status = ANY (ARRAY['refund_pending'::text, 'refunded'::text])) AND (NOT (EXISTS ( SELECT 1
+           FROM refunds f
+          WHERE (f.checkout_id = c.id)))));
+comment on view inventory_drift is 'Empty whenever nothing is broken. Read it in one statement: it compares many rows.';
+
+create view reclaimable_reservations as
+ SELECT id,
+    drop_product_id,
+    quantity,
+    payment_intent_id,
+    expires_at,
+    created_at,
+    status,
+    checkout_id,
+    reclaim_after
+   FROM inventory_reservations r
+  WHERE ((status = 'held'::text) AND (NOT (EXISTS ( SELECT 1
+           FROM webhook_events e
+          WHERE ((e.checkout_id = r.checkout_id) AND (e.outcome IS NULL) AND (e.type = ANY (ARRAY['payment_intent.succeeded'::text, 'payment_intent.amount_capturable_updated'::text, 'payment_intent.processing'::text])))))));
+comment on view reclaimable_reservations is NULL;
+
+-- functions
+
+CREATE OR REPLACE FUNCTION public._begin_bare(p_payment_intent_id text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  perform _require_read_committed();
+  if coalesce(length(p_payment_intent_id), 0) not between 1 and 255 then
+    raise exception using errcode = '22023', message = 'p_payment_intent_id must have 1 to 255 characters';
+  end if;
+  perform _lock_payment_intent(p_payment_intent_id);
+  perform _require_bare(p_payment_intent_id);
+  -- Lock order: own rows before any product.
+  perform 1 from inventory_reservations where payment_intent_id = p_payment_intent_id order by id for update;
+end
+$function$;
+comment on function _begin_bare(p_payment_intent_id text) is NULL;
+
+CREATE OR REPLACE FUNCTION public._begin_checkout(p_checkout_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  perform _require_read_committed();
+  perform _lock_checkout(p_checkout_id);
+  perform 1 from inventory_reservations where checkout_id = p_checkout_id order by id for update;
+end
+$function$;
+comment on function _begin_checkout(p_checkout_id uuid) is NULL;
+
+CREATE OR REPLACE FUNCTION public._begin_settlement(p_checkout_id uuid)
+ RETURNS checkouts
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_checkout checkouts%rowtype;
+begin
+  perform _begin_checkout(p_checkout_id);
+  v_checkout := _get_checkout(p_checkout_id);
+  if v_checkout.status = 'opening' then
+    raise exception using
+      errcode = 'HF007', message = 'this checkout has no PaymentIntent bound', detail = v_checkout.status;
+  end if;
+  return v_checkout;
+end
+$function$;
+comment on function _begin_settlement(p_checkout_id uuid) is NULL;
+
+CREATE OR REPLACE FUNCTION public._create_order(p_checkout checkouts)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_order_id uuid;
+begin
+  insert into orders (checkout_id, customer_id, payment_intent_id, amount_minor, currency)
+  values (
+    p_checkout.id, p_checkout.customer_id, p_checkout.payment_intent_id, p_checkout.amount_minor, p_checkout.currency)
+  returning id into v_order_id;
+  insert into order_items (order_id, drop_product_id, product_name, unit_price_minor, quantity)
+  select v_order_id, drop_product_id, product_name, unit_price_minor, quantity
+  from checkout_lines where checkout_id = p_checkout.id;
+end
+$function$;
+comment on function _create_order(p_checkout checkouts) is NULL;
+
+CREATE OR REPLACE FUNCTION public._end_holds(p_reservation_ids uuid[], p_status text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_product_ids uuid[];
+  v_units integer[];
+  v_ended integer;
+begin
+  with ended as (
+    update inventory_reservations set status = p_status
+    where id = any (p_reservation_ids) and status = 'held'
+    returning drop_product_id, quantity
+  ), per_product as (
+    select drop_product_id, sum(quantity)::integer as units, count(*)::integer as reservations
+    from ended
+    group by drop_product_id
+  )
+  select
+    array_agg(drop_product_id order by drop_product_id), array_agg(units order by drop_product_id),
+    coalesce(sum(reservations), 0)
+  into v_product_ids, v_units, v_ended
+  from per_product;
+  for i in 1 .. coalesce(cardinality(v_product_ids), 0) loop
+    update drop_products set available_inventory = available_inventory + v_units[i] where id = v_product_ids[i];
+  end loop;
+  return v_ended;
+end
+$function$;
+comment on function _end_holds(p_reservation_ids uuid[], p_status text) is NULL;
+
+CREATE OR REPLACE FUNCTION public._find_checkout(p_checkout_id uuid, p_request_fingerprint text)
+ RETURNS checkouts
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_checkout checkouts%rowtype;
+begin
+  select * into v_checkout from checkouts where id = p_checkout_id;
+  if v_checkout.request_fingerprint <> p_request_fingerprint then
+    raise exception using
+      errcode = 'HF009', message = 'this checkout was opened with another request', detail = p_checkout_id::text;
+  end if;
+  return v_checkout;
+end
+$function$;
+comment on function _find_checkout(p_checkout_id uuid, p_request_fingerprint text) is NULL;
+
+CREATE OR REPLACE FUNCTION public._get_checkout(p_checkout_id uuid)
+ RETURNS checkouts
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_checkout checkouts%rowtype;
+begin
+  select * into v_checkout from checkouts where id = p_checkout_id;
+  if not found then
+    raise exception using errcode = 'HF006', message = 'no such checkout', detail = p_checkout_id::text;
+  end if;
+  return v_checkout;
+end
+$function$;
+comment on function _get_checkout(p_checkout_id uuid) is NULL;
+
+CREATE OR REPLACE FUNCTION public._judge_events(p_checkout_id uuid, p_event_ids text[], p_outcome text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  update webhook_events
+  set outcome = p_outcome, judged_at = clock_timestamp()
+  where event_id = any (p_event_ids) and checkout_id = p_checkout_id and outcome is null;
+$function$;
+comment on function _judge_events(p_checkout_id uuid, p_event_ids text[], p_outcome text) is NULL;
+
+CREATE OR REPLACE FUNCTION public._line_not_open(p_product_ids uuid[], p_now timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'drop_product_id', p.id, 'product_name', p.name, 'opens_at', d.opens_at, 'closes_at', d.closes_at)
+  from drop_products p
+  join drops d on d.id = p.drop_id
+  where p.id = any (p_product_ids) and not (d.opens_at <= p_now and p_now < coalesce(d.closes_at, 'infinity'))
+  order by p.id
+  limit 1;
+$function$;
+comment on function _line_not_open(p_product_ids uuid[], p_now timestamp with time zone) is NULL;
+
+CREATE OR REPLACE FUNCTION public._line_over_limit(p_customer_id text, p_product_ids uuid[], p_quantities integer[], p_now timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_dead uuid[];
+begin
+  if p_customer_id is not null then
+    v_dead := array(
+      select r.id
+      from reclaimable_reservations r
+      where r.checkout_id in (select c.id from checkouts c where c.customer_id = p_customer_id)
+        and r.drop_product_id = any (
+          array(select id from drop_products where id = any (p_product_ids) and max_per_customer is not null))
+        and r.reclaim_after <= p_now
+      order by r.id
+      limit 200
+      for update of r skip locked
+    );
+    if cardinality(v_dead) > 0 then
+      perform _lock_products(p_product_ids);
+      perform _end_holds(v_dead, 'expired');
+    end if;
+  end if;
+  return (
+    select jsonb_build_object(
+      'drop_product_id', p.id, 'product_name', p.name, 'requested', line.units,
+      'max_per_customer', p.max_per_customer, 'already', coalesce(taken.units, 0))
+    from unnest(p_product_ids, p_quantities) as line (id, units)
+    join drop_products p on p.id = line.id
+    left join lateral (
+      select sum(r.quantity) as units
+      from checkouts c
+      join inventory_reservations r on r.checkout_id = c.id
+      where c.customer_id = p_customer_id
+        and r.drop_product_id = line.id
+        and r.status in ('held', 'confirmed')
+    ) as taken on true
+    where line.units + coalesce(taken.units, 0) > p.max_per_customer
+    order by p.id
+    limit 1
+  );
+end
+$function$;
+comment on function _line_over_limit(p_customer_id text, p_product_ids uuid[], p_quantities integer[], p_now timestamp with time zone) is NULL;
+
+CREATE OR REPLACE FUNCTION public._lock_checkout(p_checkout_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select pg_advisory_xact_lock(hashtextextended(p_checkout_id::text, 1));
+$function$;
+comment on function _lock_checkout(p_checkout_id uuid) is NULL;
+
+CREATE OR REPLACE FUNCTION public._lock_customer(p_customer_id text, p_product_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_key bigint;
+begin
+  for v_key in
+    select hashtextextended(p_customer_id || chr(31) || id::text, 3) as key
+    from drop_products
+    where id = any (p_product_ids) and max_per_customer is not null
+    order by key
+  loop
+    perform pg_advisory_xact_lock(v_key);
+  end loop;
+end
+$function$;
+comment on function _lock_customer(p_customer_id text, p_product_ids uuid[]) is NULL;
+
+CREATE OR REPLACE FUNCTION public._lock_payment_intent(p_payment_intent_id text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select pg_advisory_xact_lock(hashtextextended(p_payment_intent_id, 2));
+$function$;
+comment on function _lock_payment_intent(p_payment_intent_id text) is NULL;
+
+CREATE OR REPLACE FUNCTION public._lock_products(p_product_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  perform 1 from drop_products where id = any (p_product_ids) order by id for no key update;
+end
+$function$;
+comment on function _lock_products(p_product_ids uuid[]) is NULL;
+
+CREATE OR REPLACE FUNCTION public._open_answer(p_checkout_id uuid, OUT outcome text, OUT status text, OUT failure_code text, OUT order_id uuid, OUT amount_minor bigint, OUT currency text, OUT payment_intent_id text, OUT opened_at_unix_seconds bigint, OUT reservation_ids uuid[])
+ RETURNS record
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select
+    case when checkout_is_open(c.status) then 'opened' else 'closed' end,
+    c.status, c.failure_code,
+    (select o.id from orders o where o.checkout_id = c.id),
+    c.amount_minor, c.currency, c.payment_intent_id,
+    floor(extract(epoch from c.opened_at))::bigint,
+    array(select r.id from inventory_reservations r where r.checkout_id = c.id order by r.drop_product_id)
+  from checkouts c
+  where c.id = p_checkout_id;
+$function$;
+comment on function _open_answer(p_checkout_id uuid, OUT outcome text, OUT status text, OUT failure_code text, OUT order_id uuid, OUT amount_minor bigint, OUT currency text, OUT payment_intent_id text, OUT opened_at_unix_seconds bigint, OUT reservation_ids uuid[]) is NULL;
+
+CREATE OR REPLACE FUNCTION public._parse_lines(p_items jsonb, OUT product_ids uuid[], OUT quantities integer[])
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_items jsonb := p_items;
+  v_line jsonb;
+begin
+  if jsonb_typeof(v_items) = 'string' and pg_input_is_valid(v_items #>> '{}', 'jsonb') then
+    v_items := (v_items #>> '{}')::jsonb;
+  end if;
+  if jsonb_typeof(v_items) is distinct from 'array' or jsonb_array_length(v_items) not between 1 and 200 then
+    raise exception using errcode = '22023', message = 'order items must be an array of 1 to 200 lines';
+  end if;
+  for v_line in select value from jsonb_array_elements(v_items) loop
+    if jsonb_typeof(v_line) is distinct from 'object'
+      or jsonb_typeof(v_line -> 'drop_product_id') is distinct from 'string'
+      or not pg_input_is_valid(v_line ->> 'drop_product_id', 'uuid') then
+      raise exception using errcode = '22023', message = 'every line needs a drop_product_id, a UUID';
+    end if;
+    if jsonb_typeof(v_line -> 'quantity') is distinct from 'number'
+      or (v_line ->> 'quantity')::numeric not between 1 and 1000000
+      or (v_line ->> 'quantity')::numeric % 1 <> 0 then
+      raise exception using errcode = '22023', message = 'every line needs a quantity, a whole number from 1 to 1000000';
+    end if;
+  end loop;
+  select array_agg(id order by id), array_agg(units order by id)
+  into product_ids, quantities
+  from (
+    select (value ->> 'drop_product_id')::uuid as id, sum((value ->> 'quantity')::numeric)::integer as units
+    from jsonb_array_elements(v_items)
+    group by 1
+  ) as merged;
+end
+$function$;
+comment on function _parse_lines(p_items jsonb, OUT product_ids uuid[], OUT quantities integer[]) is NULL;
+
+CREATE OR REPLACE FUNCTION public._put_back(p_product_ids uuid[], p_quantities integer[], p_count integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  for i in 1 .. p_count loop
+    update drop_products set available_inventory = available_inventory + p_quantities[i] where id = p_product_ids[i];
+  end loop;
+end
+$function$;
+comment on function _put_back(p_product_ids uuid[], p_quantities integer[], p_count integer) is NULL;
+
+CREATE OR REPLACE FUNCTION public._quote_lines(p_product_ids uuid[], p_quantities integer[], p_now timestamp with time zone, OUT failure_code text, OUT failure_detail jsonb, OUT amount_minor bigint, OUT currency text)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_unknown uuid;
+  v_currencies text[];
+  v_limits currencies%rowtype;
+begin
+  select
+    (array_agg(line.id order by line.id) filter (where p.id is null))[1],
+    array_agg(distinct d.currency),
+    sum(p.unit_price_minor * line.units)
+  into v_unknown, v_currencies, amount_minor
+  from unnest(p_product_ids, p_quantities) as line (id, units)
+  left join drop_products p on p.id = line.id
+  left join drops d on d.id = p.drop_id;
+
+  if v_unknown is not null then
+    failure_code := 'unknown_product';
+    failure_detail := jsonb_build_object('drop_product_id', v_unknown);
+    return;
+  end if;
+  if cardinality(v_currencies) > 1 then
+    failure_code := 'mixed_currency';
+    failure_detail := jsonb_build_object('currencies', to_jsonb(v_currencies));
+    return;
+  end if;
+  currency := v_currencies[1];
+  failure_detail := _line_not_open(p_product_ids, p_now);
+  if failure_detail is not null then
+    failure_code := 'drop_not_open';
+    return;
+  end if;
+  select * into v_limits from currencies where code = currency;
+  if amount_minor < v_limits.amount_minor_min then
+    failure_code := 'amount_too_small';
+  elsif amount_minor > v_limits.amount_minor_max then
+    failure_code := 'amount_too_large';
+  end if;
+  if failure_code is not null then
+    failure_detail := jsonb_build_object(
+      'amount_minor', amount_minor, 'currency', currency,
+      'amount_minor_min', v_limits.amount_minor_min, 'amount_minor_max', v_limits.amount_minor_max);
+  end if;
+end
+$function$;
+comment on function _quote_lines(p_product_ids uuid[], p_quantities integer[], p_now timestamp with time zone, OUT failure_code text, OUT failure_detail jsonb, OUT amount_minor bigint, OUT currency text) is NULL;
+
+CREATE OR REPLACE FUNCTION public._reclaim_dead_holds(p_product_id uuid, p_now timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_dead uuid[];
+begin
+  v_dead := array(
+    select id from reclaimable_reservations
+    where drop_product_id = p_product_id and reclaim_after <= p_now
+    order by reclaim_after
+    limit 200
+    for update skip locked
+  );
+  return _end_holds(v_dead, 'expired');
+end
+$function$;
+comment on function _reclaim_dead_holds(p_product_id uuid, p_now timestamp with time zone) is NULL;
+
+CREATE OR REPLACE FUNCTION public._reclaim_lost_lines(p_checkout checkouts)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[];
+  v_quantities integer[];
+begin
+  select
+    array_agg(l.drop_product_id order by l.drop_product_id), array_agg(l.quantity order by l.drop_product_id)
+  into v_ids, v_quantities
+  from checkout_lines l
+  where l.checkout_id = p_checkout.id
+    and not exists (
+      select 1 from inventory_reservations r
+      where r.checkout_id = l.checkout_id and r.drop_product_id = l.drop_product_id and r.status = 'held');
+  if v_ids is null then
+    return true;
+  end if;
+  if p_checkout.customer_id is not null then
+    perform _lock_customer(p_checkout.customer_id, v_ids);
+  end if;
+  -- All products of the checkout, lost or not: if this fails, those still held are given back as well.
+  perform _lock_products(array(select drop_product_id from checkout_lines where checkout_id = p_checkout.id));
+  if _line_over_limit(p_checkout.customer_id, v_ids, v_quantities, clock_timestamp()) is not null
+    or _take_units(v_ids, v_quantities) > 0 then
+    return false;
+  end if;
+  -- A reservation that was purged meanwhile has no row to revive.
+  insert into inventory_reservations
+    (drop_product_id, quantity, payment_intent_id, expires_at, checkout_id, reclaim_after)
+  select l.drop_product_id, l.quantity, p_checkout.payment_intent_id, p_checkout.expires_at, p_checkout.id,
+    p_checkout.expires_at
+  from checkout_lines l
+  where l.checkout_id = p_checkout.id and not exists (
+    select 1 from inventory_reservations r
+    where r.checkout_id = l.checkout_id and r.drop_product_id = l.drop_product_id);
+  return true;
+end
+$function$;
+comment on function _reclaim_lost_lines(p_checkout checkouts) is NULL;
+
+CREATE OR REPLACE FUNCTION public._release_own_holds(p_checkout_id uuid, p_status text)
+ RETURNS integer
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select _end_holds(
+    array(select id from inventory_reservations where checkout_id = p_checkout_id and status = 'held'), p_status);
+$function$;
+comment on function _release_own_holds(p_checkout_id uuid, p_status text) is NULL;
+
+CREATE OR REPLACE FUNCTION public._require_bare(p_payment_intent_id text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  if p_payment_intent_id ~ '^checkout:'
+    or exists (select 1 from checkouts where payment_intent_id = p_payment_intent_id) then
+    raise exception using
+      errcode = 'HF002', message = 'this id belongs to a checkout', detail = p_payment_intent_id;
+  end if;
+end
+$function$;
+comment on function _require_bare(p_payment_intent_id text) is NULL;
+
+CREATE OR REPLACE FUNCTION public._require_read_committed()
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception using
+      errcode = 'HF001',
+      message = format('isolation level %s is refused; use read committed', current_setting('transaction_isolation'));
+  end if;
+end
+$function$;
+comment on function _require_read_committed() is NULL;
+
+CREATE OR REPLACE FUNCTION public._settlement_answer(p_checkout_id uuid, OUT status text, OUT failure_code text, OUT order_id uuid)
+ RETURNS record
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select c.status, c.failure_code, (select o.id from orders o where o.checkout_id = c.id)
+  from checkouts c where c.id = p_checkout_id;
+$function$;
+comment on function _settlement_answer(p_checkout_id uuid, OUT status text, OUT failure_code text, OUT order_id uuid) is NULL;
+
+CREATE OR REPLACE FUNCTION public._take_for_checkout(p_customer_id text, p_product_ids uuid[], p_quantities integer[], OUT failure_code text, OUT failure_detail jsonb, OUT amount_minor bigint, OUT currency text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_quote record;
+  v_short integer;
+begin
+  if p_customer_id is not null then
+    perform _lock_customer(p_customer_id, p_product_ids);
+  end if;
+  select * into v_quote from _quote_lines(p_product_ids, p_quantities, clock_timestamp());
+  if v_quote.failure_code is null then
+    failure_detail := _line_over_limit(p_customer_id, p_product_ids, p_quantities, clock_timestamp());
+    if failure_detail is not null then
+      failure_code := 'purchase_limit_reached';
+      return;
+    end if;
+    v_short := _take_units(p_product_ids, p_quantities);
+    if v_short > 0 then
+      failure_code := 'insufficient_inventory';
+      select jsonb_build_object(
+        'drop_product_id', id, 'product_name', name, 'requested', p_quantities[v_short],
+        'available', available_inventory)
+      into failure_detail
+      from drop_products where id = p_product_ids[v_short];
+      return;
+    end if;
+    select * into v_quote from _quote_lines(p_product_ids, p_quantities, clock_timestamp());
+    if v_quote.failure_code is not null then
+      perform _put_back(p_product_ids, p_quantities, cardinality(p_product_ids));
+    end if;
+  end if;
+  failure_code := v_quote.failure_code;
+  failure_detail := v_quote.failure_detail;
+  amount_minor := v_quote.amount_minor;
+  currency := v_quote.currency;
+end
+$function$;
+comment on function _take_for_checkout(p_customer_id text, p_product_ids uuid[], p_quantities integer[], OUT failure_code text, OUT failure_detail jsonb, OUT amount_minor bigint, OUT currency text) is NULL;
+
+CREATE OR REPLACE FUNCTION public._take_product(p_product_id uuid, p_quantity integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_now timestamptz;
+begin
+  update drop_products set available_inventory = available_inventory - p_quantity
+  where id = p_product_id and available_inventory >= p_quantity;
+  if found then
+    return true;
+  end if;
+  v_now := clock_timestamp();
+  if not exists (
+    select 1 from reclaimable_reservations where drop_product_id = p_product_id and reclaim_after <= v_now
+  ) then
+    return false;
+  end if;
+  perform 1 from drop_products where id = p_product_id for no key update;
+  -- Five rounds of 200 dead holds cover the largest line the API accepts.
+  for v_round in 1 .. 6 loop
+    update drop_products set available_inventory = available_inventory - p_quantity
+    where id = p_product_id and available_inventory >= p_quantity;
+    if found then
+      return true;
+    end if;
+    exit when v_round = 6 or _reclaim_dead_holds(p_product_id, v_now) = 0;
+  end loop;
+  return false;
+end
+$function$;
+comment on function _take_product(p_product_id uuid, p_quantity integer) is NULL;
+
+CREATE OR REPLACE FUNCTION public._take_units(p_product_ids uuid[], p_quantities integer[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  for i in 1 .. cardinality(p_product_ids) loop
+    if not _take_product(p_product_ids[i], p_quantities[i]) then
+      perform _put_back(p_product_ids, p_quantities, i - 1);
+      return i;
+    end if;
+  end loop;
+  return 0;
+end
+$function$;
+comment on function _take_units(p_product_ids uuid[], p_quantities integer[]) is NULL;
+
+CREATE OR REPLACE FUNCTION public.advance_refund(p_request_key text, p_n integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_n integer;
+begin
+  perform _require_read_committed();
+  update refunds set n = n + 1, updated_at = clock_timestamp()
+  where request_key = p_request_key and n = p_n and state = 'pending';
+  select n into v_n from refunds where request_key = p_request_key;
+  if not found then
+    raise exception using errcode = 'HF006', message = 'no such refund', detail = p_request_key;
+  end if;
+  return v_n;
+end
+$function$;
+comment on function advance_refund(p_request_key text, p_n integer) is NULL;
+
+CREATE OR REPLACE FUNCTION public.bind_payment_intent(p_checkout_id uuid, p_payment_intent_id text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_checkout checkouts%rowtype;
+begin
+  perform _begin_checkout(p_checkout_id);
+  -- The bare functions lock the same id before they look whether it belongs to a checkout.
+  perform _lock_payment_intent(p_payment_intent_id);
+  v_checkout := _get_checkout(p_checkout_id);
+  if v_checkout.payment_intent_id is not null then
+    if v_checkout.payment_intent_id = p_payment_intent_id then
+      return true;
+    end if;
+    raise exception using
+      errcode = 'HF004', message = 'this checkout is bound to another PaymentIntent',
+      detail = v_checkout.payment_intent_id;
+  end if;
+  if v_checkout.status <> 'opening' then
+    return false;
+  end if;
+  if exists (select 1 from inventory_reservations where payment_intent_id = p_payment_intent_id) then
+    raise exception using
+      errcode = 'HF002', message = 'this PaymentIntent has reservations of its own', detail = p_payment_intent_id;
+  end if;
+  update checkouts set payment_intent_id = p_payment_intent_id, status = 'awaiting_payment' where id = p_checkout_id;
+  update inventory_reservations set payment_intent_id = p_payment_intent_id where checkout_id = p_checkout_id;
+  return true;
+end
+$function$;
+comment on function bind_payment_intent(p_checkout_id uuid, p_payment_intent_id text) is 'Write-once. True: bound now, or to the same id before. False: the checkout closed unbound. HF004: bound to another id (detail), HF006: no such checkout.';
+
+CREATE OR REPLACE FUNCTION public.checkout_is_open(p_status text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select p_status in ('opening', 'awaiting_payment', 'payment_processing');
+$function$;
+comment on function checkout_is_open(p_status text) is NULL;
+
+CREATE OR REPLACE FUNCTION public.checkout_may_move(p_from text, p_to text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select case p_from
+    when 'opening' then p_to in ('awaiting_payment', 'refused')
+    when 'awaiting_payment' then
+      p_to in ('payment_processing', 'confirmed', 'expired', 'canceled', 'payment_failed', 'refund_pending')
+    when 'payment_processing' then
+      p_to in ('awaiting_payment', 'confirmed', 'expired', 'canceled', 'payment_failed', 'refund_pending')
+    when 'expired' then p_to in ('confirmed', 'refund_pending')
+    when 'canceled' then p_to in ('confirmed', 'refund_pending')
+    when 'payment_failed' then p_to in ('confirmed', 'refund_pending')
+    when 'refund_pending' then p_to = 'refunded'
+    else false
+  end;
+$function$;
+comment on function checkout_may_move(p_from text, p_to text) is NULL;
+
+CREATE OR REPLACE FUNCTION public.checkouts_guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    if new.status not in ('opening', 'refused') then
+      raise exception using errcode = 'HF005', message = format('a checkout cannot begin as %s', new.status);
+    end if;
+  else
+    if new.status <> old.status and not checkout_may_move(old.status, new.status) then
+      raise exception using
+        errcode = 'HF005', message = format('a checkout cannot move from %s to %s', old.status, new.status);
+    end if;
+    if old.payment_intent_id is not null and new.payment_intent_id is distinct from old.payment_intent_id then
+      raise exception using
+        errcode = 'HF004', message = 'a checkout''s PaymentIntent is bound once', detail = old.payment_intent_id;
+    end if;
+    if (new.id, new.request_fingerprint, new.customer_id, new.amount_minor, new.currency)
+      is distinct from (old.id, old.request_fingerprint, old.customer_id, old.amount_minor, old.currency) then
+      raise exception using errcode = 'HF005', message = 'what a checkout was opened with is frozen';
+    end if;
+    new.updated_at := clock_timestamp();
+  end if;
+  if new.closed_at is null and not checkout_is_open(new.status) then
+    new.closed_at := clock_timestamp();
+  end if;
+  return new;
+end
+$function$;
+comment on function checkouts_guard() is NULL;
+
+CREATE OR REPLACE FUNCTION public.cleanup_expired_reservations()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_now timestamptz;
+  v_dead uuid[];
+begin
+  perform _require_read_committed();
+  v_now := clock_timestamp();
+  v_dead := array(
+    select id from reclaimable_reservations
+    where reclaim_after <= v_now
+    order by reclaim_after
+    limit 5000
+    for update skip locked
+  );
+  return _end_holds(v_dead, 'expired');
+end
+$function$;
+comment on function cleanup_expired_reservations() is 'Expires at most 5,000 dead holds and gives their units back. Answers how many; 0 means nothing was due.';
+
+CREATE OR REPLACE FUNCTION public.close_events(p_checkout_id uuid, p_event_ids text[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_unjudged integer;
+begin
+  perform _begin_checkout(p_checkout_id);
+  perform _judge_events(p_checkout_id, p_event_ids, 'no_effect');
+  select count(*) into v_unjudged from webhook_events where checkout_id = p_checkout_id and outcome is null;
+  return v_unjudged;
+end
+$function$;
+comment on function close_events(p_checkout_id uuid, p_event_ids text[]) is 'Marks events that changed nothing. Answers how many events of the checkout nobody has judged yet.';
+
+CREATE OR REPLACE FUNCTION public.close_unbound_checkout(p_checkout_id uuid, p_request_fingerprint text, p_failure_code text, OUT outcome text, OUT status text, OUT failure_code text, OUT payment_intent_id text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_checkout checkouts%rowtype;
+begin
+  perform _begin_checkout(p_checkout_id);
+  v_checkout := _find_checkout(p_checkout_id, p_request_fingerprint);
+  if v_checkout.id is null then
+    -- A tombstone: an open that is still on its way finds it and stays closed.
+    insert into checkouts as c (id, request_fingerprint, status, failure_code)
+    values (p_checkout_id, p_request_fingerprint, 'refused', p_failure_code);
+  elsif v_checkout.status = 'opening' then
+    perform _release_own_holds(p_checkout_id, 'released');
+    update checkouts c set status = 'refused', failure_code = p_failure_code where c.id = p_checkout_id;
+  end if;
+  v_checkout := _get_checkout(p_checkout_id);
+  outcome := case when checkout_is_open(v_checkout.status) then 'bound' else 'closed' end;
+  status := v_checkout.status;
+  failure_code := v_checkout.failure_code;
+  payment_intent_id := v_checkout.payment_intent_id;
+end
+$function$;
+comment on function close_unbound_checkout(p_checkout_id uuid, p_request_fingerprint text, p_failure_code text, OUT outcome text, OUT status text, OUT failure_code text, OUT payment_intent_id text) is 'Refuses a checkout that has no PaymentIntent and releases its units, in one transaction; without a row it leaves a tombstone. One that is bound and open is left alone and its PaymentIntent returned.';
+
+CREATE OR REPLACE FUNCTION public.confirm_checkout(p_checkout_id uuid, p_payment_intent_id text, p_event_ids text[], OUT status text, OUT failure_code text, OUT order_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_checkout checkouts%rowtype;
+begin
+  v_checkout := _begin_settlement(p_checkout_id);
+  if v_checkout.status = 'refused' then
+    raise exception using
+      errcode = 'HF007', message = 'this checkout has no PaymentIntent bound', detail = v_checkout.status;
+  end if;
+  if v_checkout.payment_intent_id is distinct from p_payment_intent_id then
+    raise exception using
+      errcode = 'HF008', message = 'this checkout is bound to another PaymentIntent',
+      detail = v_checkout.payment_intent_id;
+  end if;
+  if v_checkout.status in ('confirmed', 'refund_pending', 'refunded') then
+    perform _judge_events(p_checkout_id, p_event_ids, 'no_effect');
+  elsif _reclaim_lost_lines(v_checkout) then
+    update inventory_reservations r set status = 'confirmed' where r.checkout_id = p_checkout_id;
+    perform _create_order(v_checkout);
+    update checkouts c set status = 'confirmed', failure_code = null where c.id = p_checkout_id;
+    perform _judge_events(p_checkout_id, p_event_ids, 'confirmed');
+  else
+    perform _release_own_holds(p_checkout_id, 'released');
+    insert into refunds (request_key, checkout_id, payment_intent_id, amount_minor, currency)
+    values (
+      'late:' || p_checkout_id, p_checkout_id, v_checkout.payment_intent_id, v_checkout.amount_minor,
+      v_checkout.currency);
+    update checkouts c
+    set status = 'refund_pending', failure_code = 'sold_out_after_payment'
+    where c.id = p_checkout_id;
+    perform _judge_events(p_checkout_id, p_event_ids, 'refund_pending');
+  end if;
+  select a.status, a.failure_code, a.order_id into status, failure_code, order_id
+  from _settlement_answer(p_checkout_id) a;
+end
+$function$;
+comment on function confirm_checkout(p_checkout_id uuid, p_payment_intent_id text, p_event_ids text[], OUT status text, OUT failure_code text, OUT order_id uuid) is 'The money is in: confirms the units and writes the order, or decides on one refund when they are gone. Repeating it changes nothing. HF006: no such checkout, HF007: never bound, HF008: another PaymentIntent.';
+
+CREATE OR REPLACE FUNCTION public.confirm_inventory_reservations(p_payment_intent_id text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_now timestamptz;
+  v_held uuid[];
+  v_alive boolean;
+begin
+  perform _begin_bare(p_payment_intent_id);
+  -- Whoever reclaims takes the same row locks, so this instant decides between the two.
+  v_now := clock_timestamp();
+  select array_agg(id), bool_and(reclaim_after > v_now)
+  into v_held, v_alive
+  from inventory_reservations
+  where payment_intent_id = p_payment_intent_id and status = 'held';
+  if v_held is null then
+    return exists (
+      select 1 from inventory_reservations where payment_intent_id = p_payment_intent_id and status = 'confirmed');
+  end if;
+  if not v_alive then
+    perform _end_holds(v_held, 'expired');
+    return false;
+  end if;
+  -- The units left the counter when they were held; it is not touched again.
+  update inventory_reservations set status = 'confirmed' where id = any (v_held);
+  return true;
+end
+$function$;
+comment on function confirm_inventory_reservations(p_payment_intent_id text) is 'True: the hold was alive and is confirmed, or was confirmed before. False: nothing held, released, or too late (a late hold is expired at once and its units are free again).';
+
+CREATE OR REPLACE FUNCTION public.drop_products_follow_total()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    new.available_inventory := coalesce(new.available_inventory, new.total_inventory);
+    if new.available_inventory <> new.total_inventory then
+      raise exception using errcode = '23514', message = 'a new product has all its units available';
+    end if;
+  elsif new.available_inventory = old.available_inventory then
+    new.available_inventory := old.available_inventory + new.total_inventory - old.total_inventory;
+  end if;
+  return new;
+end
+$function$;
+comment on function drop_products_follow_total() is NULL;
+
+CREATE OR REPLACE FUNCTION public.drop_products_journal_total()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_units integer := new.total_inventory;
+begin
+  if tg_op = 'UPDATE' then
+    v_units := new.total_inventory - old.total_inventory;
+  end if;
+  if v_units <> 0 then
+    insert into inventory_journal (drop_product_id, kind, units) values (new.id, 'total', v_units);
+  end if;
+  return null;
+end
+$function$;
+comment on function drop_products_journal_total() is NULL;
+
+CREATE OR REPLACE FUNCTION public.drop_products_refuse_delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  if exists (
+    select 1 from inventory_reservations where drop_product_id = old.id and status in ('held', 'confirmed')
+  ) then
+    raise exception using
+      errcode = 'HF010', message = 'a product with held or confirmed units cannot be deleted', detail = old.id::text;
+  end if;
+  return old;
+end
+$function$;
+comment on function drop_products_refuse_delete() is NULL;
+
+CREATE OR REPLACE FUNCTION public.inventory_reservations_guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_allowed boolean;
+begin
+  if tg_op = 'INSERT' then
+    new.reclaim_after := coalesce(new.reclaim_after, new.expires_at);
+    if new.status <> 'held' then
+      raise exception using errcode = 'HF005', message = format('a reservation cannot begin as %s', new.status);
+    end if;
+    return new;
+  end if;
+  v_allowed := case old.status
+    when 'held' then true
+    when 'confirmed' then false
+    else new.status = case when old.checkout_id is null then 'held' else 'confirmed' end
+  end;
+  if new.status <> old.status and not v_allowed then
+    raise exception using
+      errcode = 'HF005', message = format('a reservation cannot move from %s to %s', old.status, new.status);
+  end if;
+  if (new.drop_product_id, new.checkout_id) is distinct from (old.drop_product_id, old.checkout_id)
+    or (new.quantity <> old.quantity and not (new.status = 'held' and old.status <> 'held')) then
+    raise exception using errcode = 'HF005', message = 'what a reservation claims is frozen';
+  end if;
+  return new;
+end
+$function$;
+comment on function inventory_reservations_guard() is NULL;
+
+CREATE OR REPLACE FUNCTION public.inventory_reservations_journal_insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  insert into inventory_journal (drop_product_id, kind, units, reservations)
+  select drop_product_id, 'reserve', sum(quantity), count(*)
+  from moved
+  group by drop_product_id;
+  return null;
+end
+$function$;
+comment on function inventory_reservations_journal_insert() is NULL;
+
+CREATE OR REPLACE FUNCTION public.inventory_reservations_journal_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET enable_nestloop TO 'off'
+AS $function$
+begin
+  insert into inventory_journal (drop_product_id, kind, units, reservations)
+  select drop_product_id, kind, sum(quantity), count(*)
+  from (
+    select
+      a.drop_product_id,
+      a.quantity,
+      case a.status
+        when 'held' then 'reserve'
+        when 'released' then 'release'
+        when 'expired' then 'expire'
+        when 'confirmed' then case b.status when 'held' then 'confirm' else 'reclaim' end
+      end as kind
+    from after_move a
+    join before_move b using (id)
+    where a.status <> b.status
+  ) as moves
+  group by drop_product_id, kind;
+  return null;
+end
+$function$;
+comment on function inventory_reservations_journal_update() is NULL;
+
+CREATE OR REPLACE FUNCTION public.inventory_reservations_refuse_delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  if old.status in ('held', 'confirmed') then
+    raise exception using errcode = 'HF010', message = format('a %s reservation cannot be deleted', old.status);
+  end if;
+  return old;
+end
+$function$;
+comment on function inventory_reservations_refuse_delete() is NULL;
+
+CREATE OR REPLACE FUNCTION public.open_checkout(p_checkout_id uuid, p_request_fingerprint text, p_customer_id text, p_lines jsonb, p_window_seconds integer, p_reclaim_grace_seconds integer, p_payment_attempts_max integer, OUT outcome text, OUT status text, OUT failure_code text, OUT order_id uuid, OUT amount_minor bigint, OUT currency text, OUT payment_intent_id text, OUT opened_at_unix_seconds bigint, OUT reservation_ids uuid[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_known checkouts%rowtype;
+  v_ids uuid[];
+  v_quantities integer[];
+  v_taken record;
+  v_now timestamptz;
+  v_expires_at timestamptz;
+begin
+  perform _require_read_committed();
+  perform _lock_checkout(p_checkout_id);
+  v_known := _find_checkout(p_checkout_id, p_request_fingerprint);
+  if v_known.id is null then
+    select product_ids, quantities into v_ids, v_quantities from _parse_lines(p_lines);
+    select * into v_taken from _take_for_checkout(p_customer_id, v_ids, v_quantities);
+    v_now := clock_timestamp();
+    if v_taken.failure_code is not null then
+      insert into checkouts as c
+        (id, request_fingerprint, customer_id, status, failure_code, failure_detail, opened_at)
+      values (
+        p_checkout_id, p_request_fingerprint, p_customer_id, 'refused', v_taken.failure_code, v_taken.failure_detail,
+        v_now);
+    else
+      -- Read after every lock: a buyer who waited for one still gets the whole window.
+      v_expires_at := v_now + make_interval(secs => p_window_seconds);
+      insert into checkouts as c
+        (id, request_fingerprint, customer_id, status, amount_minor, currency, window_seconds, payment_attempts_max,
+         opened_at, expires_at)
+      values (
+        p_checkout_id, p_request_fingerprint, p_customer_id, 'opening', v_taken.amount_minor, v_taken.currency,
+        p_window_seconds, p_payment_attempts_max, v_now, v_expires_at);
+      insert into checkout_lines (checkout_id, drop_product_id, product_name, unit_price_minor, quantity)
+      select p_checkout_id, p.id, p.name, p.unit_price_minor, line.units
+      from unnest(v_ids, v_quantities) as line (id, units)
+      join drop_products p on p.id = line.id;
+      insert into inventory_reservations
+        (drop_product_id, quantity, payment_intent_id, expires_at, created_at, checkout_id, reclaim_after)
+      select
+        line.id, line.units, 'checkout:' || p_checkout_id, v_expires_at, v_now, p_checkout_id,
+        v_expires_at + make_interval(secs => p_reclaim_grace_seconds)
+      from unnest(v_ids, v_quantities) as line (id, units);
+    end if;
+  end if;
+  select a.outcome, a.status, a.failure_code, a.order_id, a.amount_minor, a.currency, a.payment_intent_id,
+    a.opened_at_unix_seconds, a.reservation_ids
+  into outcome, status, failure_code, order_id, amount_minor, currency, payment_intent_id, opened_at_unix_seconds,
+    reservation_ids
+  from _open_answer(p_checkout_id) a;
+end
+$function$;
+comment on function open_checkout(p_checkout_id uuid, p_request_fingerprint text, p_customer_id text, p_lines jsonb, p_window_seconds integer, p_reclaim_grace_seconds integer, p_payment_attempts_max integer, OUT outcome text, OUT status text, OUT failure_code text, OUT order_id uuid, OUT amount_minor bigint, OUT currency text, OUT payment_intent_id text, OUT opened_at_unix_seconds bigint, OUT reservation_ids uuid[]) is 'Opens a checkout with every line held, or writes it as refused. A known id is answered from its row. Raises HF009 when the id was opened with another request, 22023 for malformed lines.';
+
+CREATE OR REPLACE FUNCTION public.record_decline(p_checkout_id uuid, p_event_id text, p_attempt_id text, p_error_code text, p_decline_code text, p_advice_code text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_attempts integer;
+begin
+  perform _begin_checkout(p_checkout_id);
+  perform _get_checkout(p_checkout_id);
+  insert into payment_attempts (checkout_id, attempt_id, event_id, error_code, decline_code, advice_code)
+  values (p_checkout_id, p_attempt_id, p_event_id, p_error_code, p_decline_code, p_advice_code)
+  on conflict do nothing;
+  -- A decline that is known already says nothing new: it must not undo what happened since.
+  if found then
+    update checkouts
+    set
+      last_error_code = p_error_code,
+      last_decline_code = p_decline_code,
+      status = case status when 'payment_processing' then 'awaiting_payment' else status end
+    where id = p_checkout_id;
+  end if;
+  perform _judge_events(p_checkout_id, array[p_event_id], 'attempt');
+  select count(*) into v_attempts from payment_attempts where checkout_id = p_checkout_id;
+  return v_attempts;
+end
+$function$;
+comment on function record_decline(p_checkout_id uuid, p_event_id text, p_attempt_id text, p_error_code text, p_decline_code text, p_advice_code text) is 'Counts a declined attempt once, by its id. Answers how many different attempts there were.';
+
+CREATE OR REPLACE FUNCTION public.record_processing(p_checkout_id uuid, p_event_id text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  perform _begin_checkout(p_checkout_id);
+  perform _get_checkout(p_checkout_id);
+  update checkouts set status = 'payment_processing' where id = p_checkout_id and status = 'awaiting_payment';
+  perform _judge_events(p_checkout_id, array[p_event_id], 'processing');
+end
+$function$;
+comment on function record_processing(p_checkout_id uuid, p_event_id text) is NULL;
+
+CREATE OR REPLACE FUNCTION public.record_refund(p_request_key text, p_stripe_refund_id text, p_state text, OUT state text, OUT status text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_checkout_id uuid;
+begin
+  perform _require_read_committed();
+  select checkout_id into v_checkout_id from refunds where request_key = p_request_key;
+  if not found then
+    raise exception using errcode = 'HF006', message = 'no such refund', detail = p_request_key;
+  end if;
+  perform _lock_checkout(v_checkout_id);
+  -- Stripe may report that a refund failed after it succeeded, never that it is pending again.
+  update refunds r
+  set
+    stripe_refund_id = coalesce(p_stripe_refund_id, r.stripe_refund_id),
+    state = case when p_state = 'pending' then r.state else p_state end,
+    updated_at = clock_timestamp()
+  where r.request_key = p_request_key and r.state <> 'failed';
+  select r.state into state from refunds r where r.request_key = p_request_key;
+  if state = 'succeeded' then
+    update checkouts c set status = 'refunded' where c.id = v_checkout_id and c.status = 'refund_pending';
+  end if;
+  select c.status into status from checkouts c where c.id = v_checkout_id;
+end
+$function$;
+comment on function record_refund(p_request_key text, p_stripe_refund_id text, p_state text, OUT state text, OUT status text) is 'What Stripe says of a refund. Succeeded moves its checkout from refund_pending to refunded; failed needs a person.';
+
+CREATE OR REPLACE FUNCTION public.release_checkout(p_checkout_id uuid, p_status text, p_failure_code text, p_event_ids text[], OUT status text, OUT failure_code text, OUT order_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_checkout checkouts%rowtype;
+begin
+  if p_status not in ('expired', 'canceled', 'payment_failed') then
+    raise exception using errcode = '22023', message = format('a checkout is not released as %s', p_status);
+  end if;
+  v_checkout := _begin_settlement(p_checkout_id);
+  if checkout_is_open(v_checkout.status) then
+    perform _release_own_holds(p_checkout_id, case p_status when 'expired' then 'expired' else 'released' end);
+    update checkouts c set status = p_status, failure_code = p_failure_code where c.id = p_checkout_id;
+    perform _judge_events(p_checkout_id, p_event_ids, 'released');
+  else
+    perform _judge_events(p_checkout_id, p_event_ids, 'no_effect');
+  end if;
+  select a.status, a.failure_code, a.order_id into status, failure_code, order_id
+  from _settlement_answer(p_checkout_id) a;
+end
+$function$;
+comment on function release_checkout(p_checkout_id uuid, p_status text, p_failure_code text, p_event_ids text[], OUT status text, OUT failure_code text, OUT order_id uuid) is 'Closes a bound checkout whose payment has ended without money and gives its units back. A closed one is left as it is. HF006: no such checkout, HF007: never bound (see close_unbound_checkout).';
+
+CREATE OR REPLACE FUNCTION public.release_inventory_reservations(p_payment_intent_id text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_statuses text[];
+begin
+  perform _begin_bare(p_payment_intent_id);
+  v_statuses := array(
+    select distinct status from inventory_reservations where payment_intent_id = p_payment_intent_id);
+  if 'held' = any (v_statuses) then
+    perform _end_holds(
+      array(
+        select id from inventory_reservations where payment_intent_id = p_payment_intent_id and status = 'held'),
+      'released');
+    return true;
+  end if;
+  return cardinality(v_statuses) > 0 and not 'confirmed' = any (v_statuses);
+end
+$function$;
+comment on function release_inventory_reservations(p_payment_intent_id text) is 'True: the hold is released, or had ended before. False: there was none, or it is confirmed (sold units do not come back this way).';
+
+CREATE OR REPLACE FUNCTION public.renew_lease(p_checkout_id uuid, p_reclaim_grace_seconds integer, p_hold_max_seconds integer, OUT payment_intent_id text, OUT status text, OUT renewed boolean, OUT grace_exceeded boolean, OUT hold_max_reached boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_checkout checkouts%rowtype;
+  v_now timestamptz;
+begin
+  perform _begin_checkout(p_checkout_id);
+  v_checkout := _get_checkout(p_checkout_id);
+  v_now := clock_timestamp();
+  payment_intent_id := v_checkout.payment_intent_id;
+  status := v_checkout.status;
+  grace_exceeded := coalesce(
+    v_now > v_checkout.expires_at + make_interval(secs => p_reclaim_grace_seconds), false);
+  hold_max_reached := coalesce(
+    v_now >= v_checkout.expires_at + make_interval(secs => p_hold_max_seconds), false);
+  renewed := false;
+  if checkout_is_open(status) and not hold_max_reached then
+    -- Lapsed or not, a unit still held is renewed; a lease is never shortened.
+    update inventory_reservations r
+    set reclaim_after = greatest(r.reclaim_after, v_now + make_interval(secs => p_reclaim_grace_seconds))
+    where r.checkout_id = p_checkout_id and r.status = 'held';
+    renewed := found;
+  end if;
+end
+$function$;
+comment on function renew_lease(p_checkout_id uuid, p_reclaim_grace_seconds integer, p_hold_max_seconds integer, OUT payment_intent_id text, OUT status text, OUT renewed boolean, OUT grace_exceeded boolean, OUT hold_max_reached boolean) is 'Keeps an open checkout''s held units from being taken back until now + grace. Stops at deadline + hold max.';
+
+CREATE OR REPLACE FUNCTION public.reserve_inventory_for_payment(p_payment_intent_id text, p_order_items jsonb, p_expiration_minutes integer DEFAULT 5)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_now timestamptz;
+  v_expires_at timestamptz;
+  v_ids uuid[];
+  v_quantities integer[];
+  v_live_ids uuid[];
+  v_live_quantities integer[];
+  v_dead uuid[];
+begin
+  if p_expiration_minutes is null or abs(p_expiration_minutes::bigint) > 525600 then
+    raise exception using errcode = '22023', message = 'p_expiration_minutes must be within a year';
+  end if;
+  select product_ids, quantities into v_ids, v_quantities from _parse_lines(p_order_items);
+  perform _begin_bare(p_payment_intent_id);
+  v_now := clock_timestamp();
+
+  select array_agg(drop_product_id order by drop_product_id), array_agg(quantity order by drop_product_id)
+  into v_live_ids, v_live_quantities
+  from inventory_reservations
+  where payment_intent_id = p_payment_intent_id
+    and (status = 'confirmed' or (status = 'held' and reclaim_after > v_now));
+  if v_live_ids is not null then
+    if v_live_ids = v_ids and v_live_quantities = v_quantities then
+      return true;
+    end if;
+    raise exception using
+      errcode = 'HF003', message = 'this PaymentIntent already holds other items', detail = p_payment_intent_id;
+  end if;
+
+  -- A dead hold of the same PaymentIntent: old and new products are locked in one ascending pass, then it starts anew.
+  v_dead := array(
+    select id from inventory_reservations where payment_intent_id = p_payment_intent_id and status = 'held');
+  if cardinality(v_dead) > 0 then
+    perform _lock_products(
+      v_ids || array(select drop_product_id from inventory_reservations where id = any (v_dead)));
+    perform _end_holds(v_dead, 'expired');
+  end if;
+
+  if _take_units(v_ids, v_quantities) > 0 then
+    return false;
+  end if;
+  -- Read after every lock: a buyer who waited for one still gets the whole window.
+  v_expires_at := clock_timestamp() + make_interval(mins => p_expiration_minutes);
+  insert into inventory_reservations as r
+    (drop_product_id, quantity, payment_intent_id, expires_at, created_at, reclaim_after)
+  select line.id, line.units, p_payment_intent_id, v_expires_at, clock_timestamp(), v_expires_at
+  from unnest(v_ids, v_quantities) as line (id, units)
+  on conflict (payment_intent_id, drop_product_id) do update
+    set status = 'held', quantity = excluded.quantity, expires_at = excluded.expires_at,
+      created_at = excluded.created_at, reclaim_after = excluded.reclaim_after;
+  return true;
+end
+$function$;
+comment on function reserve_inventory_for_payment(p_payment_intent_id text, p_order_items jsonb, p_expiration_minutes integer) is 'Holds every line or none. True: held, or already held or confirmed with the same items (the deadline is not moved). False: a line is short or unknown. Raises 22023 for bad items, HF003 for other items, HF002 for a checkout''s id.';
+
+-- triggers
+
+CREATE TRIGGER checkouts_100_guard BEFORE INSERT OR UPDATE ON checkouts FOR EACH ROW EXECUTE FUNCTION checkouts_guard();
+
+CREATE TRIGGER drop_products_100_follow_total_insert BEFORE INSERT ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_follow_total();
+
+CREATE TRIGGER drop_products_100_follow_total_update BEFORE UPDATE OF total_inventory ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_follow_total();
+
+CREATE TRIGGER drop_products_100_refuse_delete BEFORE DELETE ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_refuse_delete();
+
+CREATE TRIGGER drop_products_900_journal_insert AFTER INSERT ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_journal_total();
+
+CREATE TRIGGER drop_products_900_journal_update AFTER UPDATE OF total_inventory ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_journal_total();
+
+CREATE TRIGGER inventory_reservations_100_guard BEFORE INSERT OR UPDATE ON inventory_reservations FOR EACH ROW EXECUTE FUNCTION inventory_reservations_guard();
+
+CREATE TRIGGER inventory_reservations_100_refuse_delete BEFORE DELETE ON inventory_reservations FOR EACH ROW EXECUTE FUNCTION inventory_reservations_refuse_delete();
+
+CREATE TRIGGER inventory_reservations_900_journal_insert AFTER INSERT ON inventory_reservations REFERENCING NEW TABLE AS moved FOR EACH STATEMENT EXECUTE FUNCTION inventory_reservations_journal_insert();
+
+CREATE TRIGGER inventory_reservations_900_journal_update AFTER UPDATE ON inventory_reservations REFERENCING OLD TABLE AS before_move NEW TABLE AS after_move FOR EACH STATEMENT EXECUTE FUNCTION inventory_reservations_journal_update();

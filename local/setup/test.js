@@ -1,0 +1,122 @@
+// `npm test`: checks Node, makes sure of the dependencies, then runs the checks and every test, and ends with one line that
+// counts them all. Old syntax: see preflight.js.
+//   npm test              types, lint, format, generated files, then all tests
+//   npm test -- unit      the unit tests alone: no server is started
+//   npm test -- PATTERN   the test files whose path matches (any arguments of jest)
+'use strict';
+
+var childProcess = require('child_process');
+var fs = require('fs');
+var os = require('os');
+var path = require('path');
+var preflight = require('./preflight');
+var install = require('./install');
+
+var root = path.join(__dirname, '..', '..');
+
+/** Each counts as one test; the names are npm scripts. */
+var CHECKS = ['typecheck', 'lint', 'format:check', 'generated:check'];
+
+function main() {
+  var fault = preflight.nodeFault(process.version);
+  if (fault) preflight.fail(fault);
+  install.ensureInstalled(root, tell, function (error) {
+    if (error) preflight.fail(preflight.describe(error));
+    runAll(process.argv.slice(2));
+  });
+}
+
+function runAll(args) {
+  var checks = args.length === 0 ? CHECKS : [];
+  runChecks(checks, { passed: 0, failed: 0, skipped: 0 }, function (counts) {
+    runJest(jestArguments(args), function (jestCounts, status) {
+      var total = sum(counts, jestCounts);
+      // A run that broke before it could count (a server that did not start) has failed, whatever was counted.
+      if (status !== 0 && total.failed === 0) total.failed = 1;
+      tell('');
+      tell(closingLine(total));
+      process.exit(total.failed === 0 ? 0 : 1);
+    });
+  });
+}
+
+function jestArguments(args) {
+  return args.length === 1 && args[0] === 'unit' ? ['--selectProjects', 'unit'] : args;
+}
+
+function runChecks(names, counts, done) {
+  if (names.length === 0) return done(counts);
+  var name = names[0];
+  var npm = install.npmCommand(process.env, process.execPath);
+  tell('> ' + name);
+  runToEnd(npm.program, npm.args.concat(['run', '--silent', name]), process.env, function (status) {
+    tell((status === 0 ? '  passed: ' : '  FAILED: ') + name);
+    runChecks(
+      names.slice(1),
+      sum(counts, { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0 }),
+      done,
+    );
+  });
+}
+
+function runJest(args, done) {
+  var folder = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-count-'));
+  var file = path.join(folder, 'counts.json');
+  var reporters = ['--reporters=default', '--reporters=' + path.join(__dirname, 'count-reporter.js')];
+  var jest = require.resolve('jest/bin/jest');
+  var env = Object.assign({}, process.env, { HOLDFAST_TEST_COUNT_FILE: file });
+  runToEnd(process.execPath, [jest].concat(reporters, args), env, function (status) {
+    var counts = readCounts(file);
+    fs.rmSync(folder, { recursive: true, force: true });
+    done(counts, status);
+  });
+}
+
+function readCounts(file) {
+  try {
+    return JSON.parse(fs.readFileSync(file, 'utf8'));
+  } catch (error) {
+    return { passed: 0, failed: 0, skipped: 0 };
+  }
+}
+
+/** Runs a program in the terminal's view; a signal to us is passed on to it. */
+function runToEnd(program, args, env, done) {
+  var child = childProcess.spawn(program, args, {
+    cwd: root,
+    env: env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  var isStopped = false;
+  var passOn = function (signal) {
+    isStopped = true;
+    child.kill(signal);
+  };
+  process.on('SIGTERM', passOn);
+  process.on('SIGINT', passOn);
+  child.on('error', function (error) {
+    tell(String(error));
+    done(1);
+  });
+  child.on('close', function (status) {
+    process.removeListener('SIGTERM', passOn);
+    process.removeListener('SIGINT', passOn);
+    if (isStopped) process.exit(130);
+    done(status === null ? 1 : status);
+  });
+}
+
+function sum(a, b) {
+  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
+}
+
+function closingLine(counts) {
+  return counts.passed + ' passed, ' + counts.failed + ' failed, ' + counts.skipped + ' skipped';
+}
+
+function tell(line) {
+  process.stdout.write(line + '\n');
+}
+
+module.exports = { closingLine: closingLine, jestArguments: jestArguments };
+if (require.main === module) main();

@@ -1,0 +1,109 @@
+// Starts a Stripe simulator in this process: state from the journal, HTTP on the loopback address, deliveries in the background.
+
+import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import { createClock } from './clock';
+import { Faults } from './faults';
+import { createHttpServer } from './http/server';
+import { pruneKeys } from './idempotency';
+import { Journal } from './journal';
+import { lockDataDir } from './lock';
+import { SILENT } from './log';
+import type { Log } from './log';
+import { ensureMeta, readMeta } from './meta';
+import { createSimulator } from './simulator';
+import { Store } from './store';
+import { Dispatcher } from './webhooks/dispatcher';
+
+export { PUBLISHABLE_KEY, SECRET_KEY } from './http/auth';
+export { API_VERSION } from './version';
+
+/** Only this machine may reach it: it has no real authentication. */
+const HOST = '127.0.0.1';
+const TICK_MS = 1_000;
+
+export interface SimulatorOptions {
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Folder of the journal; null keeps everything in memory and forgets it at the end. */
+  readonly dataDir: string | null;
+  readonly log?: Log;
+}
+
+export interface RunningSimulator {
+  readonly url: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Resolves once it answers. Throws when the port is taken, the data folder is used by another simulator, or the
+ * journal is damaged anywhere but at its torn end.
+ */
+export async function startSimulator(options: SimulatorOptions): Promise<RunningSimulator> {
+  const log = options.log ?? SILENT;
+  const unlock = options.dataDir === null ? () => {} : await lockDataDir(options.dataDir);
+  const store = new Store();
+  let journal: Journal | null = null;
+  try {
+    journal = options.dataDir === null ? null : new Journal(options.dataDir);
+    if (journal) store.attach(journal);
+    return await run(store, journal, unlock, options.port, log);
+  } catch (error) {
+    journal?.close();
+    unlock();
+    throw error;
+  }
+}
+
+async function run(
+  store: Store,
+  journal: Journal | null,
+  unlock: () => void,
+  wantedPort: number,
+  log: Log,
+): Promise<RunningSimulator> {
+  ensureMeta(store);
+  const clock = createClock(store);
+  store.transaction(() => pruneKeys(store, clock));
+  let url = '';
+  const simulator = createSimulator(store, clock, log, () => url);
+  const dispatcher = new Dispatcher(store, clock, log);
+  const server = createHttpServer(simulator, new Faults(store), dispatcher);
+  const port = await listen(server, wantedPort);
+  url = `http://${HOST}:${port}`;
+  const { policy } = readMeta(store);
+  if (policy.mode !== 'deliver')
+    log.warn({ mode: policy.mode }, 'webhooks are not delivered: policy of an earlier run');
+  dispatcher.start();
+  const ticker = setInterval(() => simulator.tick(), TICK_MS).unref();
+  log.info({ url, data: journal ? 'journal' : 'memory' }, 'stripe simulator ready');
+  return {
+    url,
+    port,
+    close: async () => {
+      clearInterval(ticker);
+      dispatcher.close();
+      await closeServer(server);
+      journal?.close();
+      unlock();
+    },
+  };
+}
+
+function listen(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, HOST, () => {
+      server.off('error', reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

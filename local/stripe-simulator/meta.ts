@@ -1,0 +1,32 @@
+// The single `meta` record: account id, clock offset, webhook policy, settings.
+
+import { randomId } from './ids';
+import type { MetaRecord, Settings, WebhookPolicy } from './records';
+import type { Store } from './store';
+
+export const DEFAULT_POLICY: WebhookPolicy = { mode: 'deliver', delay_ms: 0, copies: 1, shuffle: false };
+export const DEFAULT_SETTINGS: Settings = { processing_cancel: 'refuse', confirm_limit: 50 };
+
+/** The account id is drawn once and stays with the data: the product's database remembers it. */
+export function ensureMeta(store: Store): void {
+  if (store.get('meta', 'meta')) return;
+  store.transaction(() =>
+    store.put('meta', {
+      id: 'meta',
+      accountId: randomId('acct', 16),
+      clockOffsetSeconds: 0,
+      policy: DEFAULT_POLICY,
+      settings: DEFAULT_SETTINGS,
+    }),
+  );
+}
+
+export function readMeta(store: Store): MetaRecord {
+  const meta = store.get('meta', 'meta');
+  if (!meta) throw new Error('the simulator has no meta record');
+  return meta;
+}
+
+export function updateMeta(store: Store, change: Partial<Omit<MetaRecord, 'id'>>): MetaRecord {
+  return store.transaction(() => store.put('meta', { ...readMeta(store), ...change }));
+}

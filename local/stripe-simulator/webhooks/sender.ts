@@ -1,0 +1,52 @@
+// One webhook request: signed at the moment of sending, judged by its status alone.
+
+import { createHmac } from 'node:crypto';
+import type { DeliveryAttempt } from '../records';
+
+/** Stripe does not publish its limit; a receiver must answer well within this. */
+export const SEND_TIMEOUT_MS = 10_000;
+
+/** `t` is the wall clock, whatever the simulator's clock says: receivers compare it with theirs. */
+export function signatureHeader(payload: string, secret: string, unixSeconds: number): string {
+  const signature = createHmac('sha256', secret).update(`${unixSeconds}.${payload}`).digest('hex');
+  return `t=${unixSeconds},v1=${signature}`;
+}
+
+/** Sends once and never throws: no answer is an answer too (`status` null, `error` says why). */
+export async function sendWebhook(
+  url: string,
+  payload: string,
+  secret: string,
+  stop: AbortSignal,
+): Promise<DeliveryAttempt> {
+  const startedMs = Date.now();
+  const done = (status: number | null, error: string | null): DeliveryAttempt => ({
+    at: new Date(startedMs).toISOString(),
+    status,
+    error,
+    duration_ms: Date.now() - startedMs,
+  });
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      body: payload,
+      redirect: 'manual',
+      headers: {
+        'content-type': 'application/json; charset=utf-8',
+        'user-agent': 'Stripe-Simulator/1.0',
+        'stripe-signature': signatureHeader(payload, secret, Math.floor(startedMs / 1000)),
+      },
+      signal: AbortSignal.any([stop, AbortSignal.timeout(SEND_TIMEOUT_MS)]),
+    });
+    await response.body?.cancel();
+    return done(response.status, null);
+  } catch (error) {
+    return done(null, describeError(error));
+  }
+}
+
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  const cause = error.cause instanceof Error ? error.cause.message : '';
+  return cause === '' ? error.message : `${error.message}: ${cause}`;
+}

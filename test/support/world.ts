@@ -1,0 +1,248 @@
+// A whole shop for one test file: real PostgreSQL, the simulator over HTTP, the API over HTTP, the worker's own workers,
+// and a Temporal server, by default the one that skips time.
+
+import type { Client } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
+import type { Pool } from 'pg';
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import type Stripe from 'stripe';
+
+import { createApp } from '../../api/app';
+import { startServer } from '../../api/server';
+import type { ApiSettings } from '../../api/deps';
+import type { CheckoutPolicy } from '../../contracts/checkout';
+import { checkoutWorkflowId } from '../../contracts/ids';
+import { SEARCH_ATTRIBUTES } from '../../contracts/messages';
+import { startSimulator } from '../../local/stripe-simulator';
+import { createStripe } from '../../platform/stripe';
+import { ensureSearchAttributes } from '../../platform/temporal';
+import { createCheckoutRuns } from '../../worker/runs';
+import { createWorkers } from '../../worker/workers';
+import { createTestDatabase, type TestDatabase } from './database';
+import { findBrokenInvariants } from './invariants';
+import { postJson, readLedger, type LedgerPayment } from './ledger';
+import { payInBrowser, Shop, type CheckoutBody, type CreateBody } from './shop';
+import { until } from './until';
+
+const SECRET_KEY = 'sk_test_simulator';
+export const PUBLISHABLE_KEY = 'pk_test_simulator';
+export const ADMIN_TOKEN = 'admin-token-of-this-test';
+
+export interface WorldOptions {
+  server?: 'time-skipping' | 'dev-server';
+  policy?: Partial<CheckoutPolicy>;
+  holdMaxSeconds?: number;
+  settings?: Partial<ApiSettings>;
+  createsPerSecond?: number;
+}
+
+const POLICY: CheckoutPolicy = {
+  windowSeconds: 300,
+  paymentAttemptsMax: 3,
+  reclaimGraceSeconds: 600,
+  endPaymentPauseMaxSeconds: 120,
+};
+
+export class World {
+  readonly env: TestWorkflowEnvironment;
+  readonly database: TestDatabase;
+  readonly simulatorUrl: string;
+  readonly stripe: Stripe;
+  readonly shop: Shop;
+  readonly apiUrl: string;
+  private readonly options: WorldOptions;
+  private readonly stops: (() => Promise<unknown>)[];
+  private workers: Worker[] = [];
+  private runs: Promise<void>[] = [];
+
+  private constructor(parts: {
+    env: TestWorkflowEnvironment;
+    database: TestDatabase;
+    simulatorUrl: string;
+    apiUrl: string;
+    options: WorldOptions;
+    stops: (() => Promise<unknown>)[];
+  }) {
+    this.env = parts.env;
+    this.database = parts.database;
+    this.simulatorUrl = parts.simulatorUrl;
+    this.apiUrl = parts.apiUrl;
+    this.options = parts.options;
+    this.stops = parts.stops;
+    this.stripe = createStripe({ secretKey: SECRET_KEY, apiBase: parts.simulatorUrl });
+    this.shop = new Shop(parts.apiUrl);
+  }
+
+  static async open(options: WorldOptions = {}): Promise<World> {
+    Runtime.install({ logger: new DefaultLogger('ERROR') });
+    const env = await openEnvironment(options.server ?? 'time-skipping');
+    const database = await createTestDatabase();
+    const simulator = await startSimulator({ port: 0, dataDir: null });
+    const api = await openApi(env.client, database, simulator.url, options);
+    const stops = [
+      () => api.close(1_000),
+      () => simulator.close(),
+      () => env.teardown(),
+      () => database.drop(),
+    ];
+    const apiUrl = `http://127.0.0.1:${api.port}`;
+    const world = new World({ env, database, simulatorUrl: simulator.url, apiUrl, options, stops });
+    await world.startWorkers();
+    return world;
+  }
+
+  get pool(): Pool {
+    return this.database.pool;
+  }
+
+  /** The workers of the product, with its own activities. */
+  async startWorkers(): Promise<void> {
+    const { policy, holdMaxSeconds = 86_400, createsPerSecond = 1_000 } = this.options;
+    this.workers = await createWorkers({
+      connection: this.env.nativeConnection,
+      namespace: this.env.namespace ?? 'default',
+      createsPerSecond,
+      workflowBundlePath: requireEnv('HOLDFAST_TEST_WORKFLOW_BUNDLE'),
+      deps: {
+        pool: this.pool,
+        stripe: this.stripe,
+        holdfastEnv: this.database.holdfastEnv,
+        policy: { ...POLICY, ...policy },
+        holdMaxSeconds,
+        paymentMethodTypes: ['card'],
+        runs: createCheckoutRuns(this.env.client),
+      },
+    });
+    this.runs = this.workers.map((worker) => worker.run());
+  }
+
+  async stopWorkers(): Promise<void> {
+    for (const worker of this.workers) worker.shutdown();
+    await Promise.all(this.runs);
+    this.workers = [];
+  }
+
+  async close(): Promise<void> {
+    await this.stopWorkers();
+    for (const stop of this.stops) await stop();
+  }
+
+  pay(checkout: CreateBody, paymentMethod = 'pm_card_visa') {
+    return payInBrowser(this.simulatorUrl, PUBLISHABLE_KEY, checkout, paymentMethod);
+  }
+
+  /** Waits for the run's end. With the time-skipping server, waiting is what lets virtual time pass. */
+  async finish(checkout: Pick<CreateBody, 'checkout_id'>): Promise<void> {
+    await this.env.client.workflow.getHandle(checkoutWorkflowId(checkout.checkout_id)).result();
+  }
+
+  reach(checkout: CreateBody, status: string): Promise<CheckoutBody> {
+    return until(`checkout to be ${status}`, async () => {
+      const body = await this.shop.read(checkout);
+      return body.status === status ? body : null;
+    });
+  }
+
+  async payment(checkout: Pick<CreateBody, 'payment_intent_id'>): Promise<LedgerPayment> {
+    const { payment_intents: payments } = await readLedger(this.simulatorUrl);
+    const payment = payments.find(({ id }) => id === checkout.payment_intent_id);
+    if (payment === undefined) throw new Error('The ledger does not know this payment.');
+    return payment;
+  }
+
+  /** Has the simulator misbehave; the shape is that of its `POST /_simulator/faults`. */
+  fault(fault: Record<string, unknown>): Promise<unknown> {
+    return postJson(`${this.simulatorUrl}/_simulator/faults`, fault);
+  }
+
+  /** What only the outside world can do: the buyer's bank, the simulator's clock. */
+  control(path: string, body: Record<string, unknown> = {}): Promise<unknown> {
+    return postJson(`${this.simulatorUrl}/_simulator/${path}`, body);
+  }
+
+  webhooks(policy: Record<string, unknown>): Promise<unknown> {
+    return postJson(`${this.simulatorUrl}/_simulator/webhooks`, policy);
+  }
+
+  async incidents(checkout: Pick<CreateBody, 'checkout_id'>): Promise<string[]> {
+    const { rows } = await this.pool.query<{ kind: string }>(
+      'select kind from incidents where checkout_id = $1 order by kind',
+      [checkout.checkout_id],
+    );
+    return rows.map((row) => row.kind);
+  }
+
+  brokenInvariants(): Promise<string[]> {
+    return findBrokenInvariants({
+      pool: this.pool,
+      simulatorUrl: this.simulatorUrl,
+      holdfastEnv: this.database.holdfastEnv,
+    });
+  }
+}
+
+async function openEnvironment(server: 'time-skipping' | 'dev-server'): Promise<TestWorkflowEnvironment> {
+  const env =
+    server === 'time-skipping'
+      ? await TestWorkflowEnvironment.createTimeSkipping({
+          server: {
+            executable: { type: 'existing-path', path: requireEnv('HOLDFAST_TEST_TIME_SKIPPING_PATH') },
+          },
+        })
+      : await TestWorkflowEnvironment.createLocal({
+          server: { executable: { type: 'existing-path', path: requireEnv('TEMPORAL_CLI_PATH') } },
+        });
+  const namespace = env.namespace ?? 'default';
+  if (server === 'dev-server') await ensureSearchAttributes(env.connection, namespace, SEARCH_ATTRIBUTES);
+  else await registerSearchAttributes(env, namespace);
+  return env;
+}
+
+/** The time-skipping server takes registrations and lists nothing, so they are not waited for. */
+async function registerSearchAttributes(env: TestWorkflowEnvironment, namespace: string): Promise<void> {
+  const types = { TEXT: 1, KEYWORD: 2, INT: 3, DOUBLE: 4, BOOL: 5, DATETIME: 6, KEYWORD_LIST: 7 } as const;
+  await env.connection.operatorService.addSearchAttributes({
+    namespace,
+    searchAttributes: Object.fromEntries(SEARCH_ATTRIBUTES.map((key) => [key.name, types[key.type]])),
+  });
+}
+
+async function openApi(client: Client, database: TestDatabase, simulatorUrl: string, options: WorldOptions) {
+  const stripe = createStripe({ secretKey: SECRET_KEY, apiBase: simulatorUrl });
+  const webhookSecrets: string[] = [];
+  const app = createApp({
+    pool: database.pool,
+    temporalClient: client,
+    stripe,
+    holdfastEnv: database.holdfastEnv,
+    logger: pino({ level: 'silent' }),
+    metrics: new Registry(),
+    settings: {
+      mode: 'simulator',
+      publishableKey: PUBLISHABLE_KEY,
+      stripeApiBase: simulatorUrl,
+      webhookSecrets,
+      checkoutTokenSecret: 'token-secret-of-this-test',
+      adminToken: ADMIN_TOKEN,
+      windowSeconds: options.policy?.windowSeconds ?? POLICY.windowSeconds,
+      inFlightMax: 200,
+      openDeadlineMs: 20_000,
+      ...options.settings,
+    },
+  });
+  const api = await startServer(app, { port: 0, host: '127.0.0.1' });
+  const endpoint = await stripe.webhookEndpoints.create({
+    url: `http://127.0.0.1:${api.port}/api/webhooks/stripe`,
+    enabled_events: ['*'],
+  });
+  webhookSecrets.push(endpoint.secret ?? '');
+  return api;
+}
+
+function requireEnv(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set: does this test's project start its servers?`);
+  return value;
+}

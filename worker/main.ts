@@ -1,0 +1,99 @@
+// The worker process: everything that acts is put together here.
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import type { Logger } from 'pino';
+
+import { SEARCH_ATTRIBUTES } from '../contracts/messages';
+import { createPool } from '../db/pool';
+import { loadConfig, requireProcessConfig, type ProcessConfig } from '../platform/config';
+import { createLogger } from '../platform/logging';
+import { collectProcessMetrics, createMetricsRegistry, startMetricsServer } from '../platform/metrics';
+import { createShutdown, type Shutdown } from '../platform/shutdown';
+import { createStripe } from '../platform/stripe';
+import { connectTemporalClient, connectTemporalWorker, ensureSearchAttributes } from '../platform/temporal';
+import { claimDatabase } from './installation';
+import { createCheckoutRuns } from './runs';
+import { createWorkers } from './workers';
+
+const SHUTDOWN_MS = 8_000;
+/** Local activities and the two Stripe queues share it; a hot row wants few connections (docs/architecture.md). */
+const POOL_MAX = 8;
+
+async function main(): Promise<void> {
+  const config = requireProcessConfig(loadConfig());
+  const logger = createLogger({ name: 'worker', level: config.logLevel });
+  const shutdown = createShutdown({ logger, timeoutMs: SHUTDOWN_MS });
+  shutdown.listen();
+  installRuntime(logger);
+  try {
+    await start(config, logger, shutdown);
+  } catch (err) {
+    logger.fatal({ err }, 'worker could not start');
+    await shutdown.stop('start failed').catch(() => undefined);
+    process.exit(1);
+  }
+}
+
+async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown): Promise<void> {
+  const pool = createPool({
+    connectionString: config.database.url,
+    applicationName: 'holdfast-worker',
+    max: POOL_MAX,
+    log: logger,
+  });
+  shutdown.onStop('database', () => pool.end());
+
+  const { client, connection } = await connectTemporalClient(config.temporal);
+  shutdown.onStop('temporal client', () => connection.close());
+  await ensureSearchAttributes(connection, config.temporal.namespace, SEARCH_ATTRIBUTES);
+
+  const stripe = createStripe(config.stripe);
+  const holdfastEnv = await claimDatabase(pool, stripe, config, logger);
+  const { holdMaxSeconds, ...policy } = config.checkout;
+  const native = await connectTemporalWorker(config.temporal);
+  shutdown.onStop('temporal worker', () => native.close());
+  const workers = await createWorkers({
+    connection: native,
+    namespace: config.temporal.namespace,
+    createsPerSecond: config.stripe.createsPerSecond,
+    deps: {
+      pool,
+      stripe,
+      holdfastEnv,
+      policy,
+      holdMaxSeconds,
+      paymentMethodTypes: config.stripe.paymentMethodTypes,
+      runs: createCheckoutRuns(client),
+    },
+  });
+
+  const registry = createMetricsRegistry('worker');
+  collectProcessMetrics(registry);
+  const metrics = await startMetricsServer({
+    registry,
+    port: config.metrics.workerPort,
+    host: config.metrics.host,
+    isHealthy: () => workers.every((worker) => worker.getState() === 'RUNNING'),
+  });
+  shutdown.onStop('metrics', () => metrics.close());
+
+  const runs = workers.map((worker) => worker.run());
+  shutdown.onStop('workers', async () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await Promise.all(runs);
+  });
+  logger.info({ metrics_port: metrics.port, task_queues: workers.length }, 'worker ready');
+  await Promise.all(runs);
+}
+
+/** The SDK's lines go through our logger: one format, one redaction. */
+function installRuntime(logger: Logger): void {
+  const level = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('INFO', ({ level: at, message, meta }) => {
+      logger[level[at]]({ ...meta }, message);
+    }),
+  });
+}
+
+void main();

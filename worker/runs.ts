@@ -1,0 +1,54 @@
+// The sagas' way back into Temporal: what runs, and how it is woken.
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+
+import type { CheckoutRuns } from '../activities';
+import { checkoutWorkflowId, settlementWorkflowId } from '../contracts/ids';
+import {
+  askStripeSignal,
+  MAIN_TASK_QUEUE,
+  SETTLEMENT_WORKFLOW_TYPE,
+  settleSignal,
+} from '../contracts/messages';
+
+/** Activities have 10 s in all; a call to Temporal that takes longer is tried again. */
+const CALL_TIMEOUT_MS = 5_000;
+
+/** Every call has a deadline of 5 s. @throws what the client throws, but for runs that are gone. */
+export function createCheckoutRuns(client: Client): CheckoutRuns {
+  const call = <T>(fn: () => Promise<T>): Promise<T> => client.withDeadline(Date.now() + CALL_TIMEOUT_MS, fn);
+  return {
+    startSettlement: async (checkoutId) => {
+      await call(() =>
+        client.workflow.signalWithStart(SETTLEMENT_WORKFLOW_TYPE, {
+          workflowId: settlementWorkflowId(checkoutId),
+          taskQueue: MAIN_TASK_QUEUE,
+          args: [{ checkoutId }],
+          signal: settleSignal,
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          staticSummary: 'settle a checkout whose run has ended',
+        }),
+      );
+    },
+    isCheckoutRunning: (checkoutId) =>
+      call(async () => {
+        try {
+          const { status } = await client.workflow.getHandle(checkoutWorkflowId(checkoutId)).describe();
+          return status.name === 'RUNNING';
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return false;
+          throw error;
+        }
+      }),
+    askCheckout: (checkoutId) =>
+      call(async () => {
+        try {
+          await client.workflow.getHandle(checkoutWorkflowId(checkoutId)).signal(askStripeSignal);
+          return true;
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return false;
+          throw error;
+        }
+      }),
+  };
+}

@@ -1,0 +1,58 @@
+// Three workers in one process: workflows with PostgreSQL, the creates with their rate, every other call to Stripe.
+import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+
+import {
+  createMainActivities,
+  createStripeActivities,
+  createStripeCreateActivities,
+  type ActivityDeps,
+} from '../activities';
+import { MAIN_TASK_QUEUE, STRIPE_CREATE_TASK_QUEUE, STRIPE_TASK_QUEUE } from '../contracts/messages';
+
+export interface WorkersOptions {
+  connection: NativeConnection;
+  namespace: string;
+  deps: ActivityDeps;
+  createsPerSecond: number;
+  /** A bundle made before; without it the worker bundles `workflows/` when it starts. */
+  workflowBundlePath?: string;
+}
+
+const SLOTS = 256;
+/** Spelled out: the SDK's `maxConcurrent*TaskPolls` are not read in 1.24, and a maximum below 5 is refused. */
+const POLLERS = { type: 'autoscaling', minimum: 2, initial: 5, maximum: 20 } as const;
+
+const POLLING: Partial<WorkerOptions> = {
+  activityTaskPollerBehavior: POLLERS,
+  maxConcurrentActivityTaskExecutions: SLOTS,
+  shutdownGraceTime: '4s',
+  shutdownForceTime: '6s',
+};
+
+export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
+  const { connection, namespace, deps, createsPerSecond, workflowBundlePath } = options;
+  const base = { connection, namespace, ...POLLING };
+  const main = await Worker.create({
+    ...base,
+    taskQueue: MAIN_TASK_QUEUE,
+    activities: createMainActivities(deps),
+    workflowTaskPollerBehavior: POLLERS,
+    maxConcurrentWorkflowTaskExecutions: SLOTS,
+    maxConcurrentLocalActivityExecutions: SLOTS,
+    ...(workflowBundlePath === undefined
+      ? { workflowsPath: require.resolve('../workflows') }
+      : { workflowBundle: { codePath: workflowBundlePath } }),
+  });
+  const stripeCreate = await Worker.create({
+    ...base,
+    taskQueue: STRIPE_CREATE_TASK_QUEUE,
+    activities: createStripeCreateActivities(deps),
+    maxTaskQueueActivitiesPerSecond: createsPerSecond,
+  });
+  const stripe = await Worker.create({
+    ...base,
+    taskQueue: STRIPE_TASK_QUEUE,
+    activities: createStripeActivities(deps),
+  });
+  return [main, stripeCreate, stripe];
+}

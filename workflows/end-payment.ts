@@ -1,0 +1,87 @@
+// Compensation's first half: go on until Stripe has said how the payment ended. Shared by checkout and settlement.
+import { TimeoutType } from '@temporalio/common';
+import { ActivityFailure, condition, TimeoutFailure } from '@temporalio/workflow';
+
+import type { EndPaymentInput, EndPaymentOutcome } from '../activities/end-payment';
+import { renewLease, stripe } from './steps';
+
+export type Ended = Extract<EndPaymentOutcome, { outcome: 'unbound' | 'canceled' | 'succeeded' }>;
+
+export interface EndPaymentPlan {
+  checkoutId: string;
+  amountMinor: number;
+  currency: string;
+  cancellationReason: EndPaymentInput['cancellationReason'];
+  reclaimGraceSeconds: number;
+  pauseMaxSeconds: number;
+  /** Nothing is held any more: the end is still needed, a lease is not. */
+  isReleased: boolean;
+  /** Wakes the loop before its pause is over. */
+  hasNews: () => boolean;
+  /** Called with each round: what came meanwhile is judged by the re-read. */
+  onRound: () => void;
+  /** The longest hold without proof is over: give the units back; asking goes on. */
+  onHoldMaxReached: () => Promise<void>;
+}
+
+const PAUSE_FIRST_SECONDS = 5;
+/** After the units went back without proof nobody waits any more; the money still must be found. */
+const PAUSE_RELEASED_SECONDS = 3_600;
+
+/** Ends the payment, or learns that it has ended. Each round renews the lease; nothing but proof leaves the loop. */
+export async function endPayment(plan: EndPaymentPlan): Promise<Ended> {
+  let n = 0;
+  let { isReleased } = plan;
+  let pauseSeconds = PAUSE_FIRST_SECONDS;
+  for (;;) {
+    plan.onRound();
+    if (!isReleased) await renewLease({ checkoutId: plan.checkoutId });
+    const outcome = await attempt(plan, n, isReleased);
+    switch (outcome.outcome) {
+      case 'unbound':
+      case 'canceled':
+      case 'succeeded':
+        return outcome;
+      case 'not_taken':
+        continue;
+      case 'hold_max_reached':
+        await plan.onHoldMaxReached();
+        isReleased = true;
+        pauseSeconds = PAUSE_RELEASED_SECONDS;
+        continue;
+      case 'again':
+        n += 1;
+        break;
+      case 'kept':
+        break;
+    }
+    await condition(plan.hasNews, pauseSeconds * 1000);
+    if (!isReleased) pauseSeconds = Math.min(pauseSeconds * 2, plan.pauseMaxSeconds);
+  }
+}
+
+async function attempt(
+  plan: EndPaymentPlan,
+  n: number,
+  isReleased: boolean,
+): Promise<EndPaymentOutcome | { outcome: 'not_taken' }> {
+  const { checkoutId, amountMinor, currency, cancellationReason } = plan;
+  try {
+    return await stripe(
+      'end the payment, or learn how it ended',
+      Math.floor((plan.reclaimGraceSeconds * 1000) / 3),
+    ).endPayment({ checkoutId, n, cancellationReason, amountMinor, currency, isReleased });
+  } catch (error) {
+    if (isNotTaken(error)) return { outcome: 'not_taken' };
+    throw error;
+  }
+}
+
+/** Nobody took the task in time. Retries end in this as well, with whatever timeout came last as the cause. */
+function isNotTaken(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof TimeoutFailure &&
+    error.cause.timeoutType === TimeoutType.SCHEDULE_TO_START
+  );
+}

@@ -1,0 +1,3 @@
+// What the worker registers: one export per workflow type.
+export { checkout } from './checkout';
+export { settlement } from './settlement';

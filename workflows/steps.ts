@@ -1,0 +1,112 @@
+// The saga's calls: timeouts, retries and queues, each spelled out with its reason.
+import { ActivityFailure, isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+
+import type { MainActivities, StripeActivities, StripeCreateActivities } from '../activities';
+import { STRIPE_CREATE_TASK_QUEUE, STRIPE_TASK_QUEUE } from '../contracts/messages';
+
+/**
+ * PostgreSQL on the fast path. A local activity holds a workflow-task slot with all its retries, so it may not try for
+ * long: 3 s, then the same function goes on as a regular activity.
+ */
+const fast = proxyLocalActivities<MainActivities>({
+  startToCloseTimeout: '2s',
+  scheduleToCloseTimeout: '3s',
+  retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '1s' },
+});
+
+/** Steps that must be done: tried without end; past an age the activity itself opens an incident. */
+const durable = proxyActivities<MainActivities>({
+  startToCloseTimeout: '10s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+});
+
+const OPEN_TOTAL_MS = 15_000;
+const OPEN_FAST_MS = 3_000;
+
+/** Opening has 15 s in all: a buyer waits for the answer. */
+const bounded = proxyActivities<MainActivities>({
+  startToCloseTimeout: '5s',
+  scheduleToCloseTimeout: OPEN_TOTAL_MS - OPEN_FAST_MS,
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '5s' },
+});
+
+async function fastThen<T>(tryFast: () => Promise<T>, goOn: () => Promise<T>): Promise<T> {
+  try {
+    return await tryFast();
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    return goOn();
+  }
+}
+
+type Call<K extends keyof MainActivities> = (
+  ...args: Parameters<MainActivities[K]>
+) => ReturnType<MainActivities[K]>;
+
+export const openCheckout: Call<'openCheckout'> = (input) =>
+  fastThen(
+    () => fast.openCheckout.executeWithOptions({ summary: 'reserve every line or none' }, [input]),
+    () => bounded.openCheckout(input),
+  );
+
+export const confirmCheckout: Call<'confirmCheckout'> = (input) =>
+  fastThen(
+    () =>
+      fast.confirmCheckout.executeWithOptions({ summary: 'confirm the units, create the order' }, [input]),
+    () => durable.confirmCheckout(input),
+  );
+
+export const renewLease: Call<'renewLease'> = (input) =>
+  fastThen(
+    () => fast.renewLease.executeWithOptions({ summary: 'renew the lease' }, [input]),
+    () => durable.renewLease(input),
+  );
+
+export const recordDecline: Call<'recordDecline'> = (input) =>
+  fastThen(
+    () => fast.recordDecline.executeWithOptions({ summary: 'count a declined attempt' }, [input]),
+    () => durable.recordDecline(input),
+  );
+
+export const closeEvents: Call<'closeEvents'> = (input) =>
+  fastThen(
+    () => fast.closeEvents(input),
+    () => durable.closeEvents(input),
+  );
+
+/** Compensation is always regular: visible in the UI, with durable retries. */
+export const {
+  closeUnboundCheckout,
+  releaseCheckout,
+  recordProcessing,
+  openIncident,
+  startSettlement,
+  readSettlementCase,
+  isCheckoutRunning,
+  askCheckout,
+} = durable;
+
+/** One create may take 8 s at Stripe, and 8 s more to look for what a 5xx left. Rate limited on its queue. */
+export function stripeCreate(scheduleToCloseMs: number) {
+  return proxyActivities<StripeCreateActivities>({
+    taskQueue: STRIPE_CREATE_TASK_QUEUE,
+    startToCloseTimeout: '18s',
+    scheduleToCloseTimeout: scheduleToCloseMs,
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5s' },
+    summary: 'create the PaymentIntent',
+  });
+}
+
+/**
+ * Reading, ending and refunding: without end, under one key while the outcome is unknown. `scheduleToStart` brings the
+ * workflow back to renew the lease when nobody takes the task.
+ */
+export function stripe(summary: string, scheduleToStartMs?: number) {
+  return proxyActivities<StripeActivities>({
+    taskQueue: STRIPE_TASK_QUEUE,
+    startToCloseTimeout: '30s',
+    ...(scheduleToStartMs === undefined ? {} : { scheduleToStartTimeout: scheduleToStartMs }),
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '60s' },
+    summary,
+  });
+}

@@ -1,0 +1,29 @@
+// Undo of step 2: end the payment and prove it. A payment that won the race turns the saga to step 4.
+import type { Unwinding } from '../contracts/checkout';
+import type { CheckoutRun, Turn } from './checkout-run';
+import { endPayment } from './end-payment';
+import { releaseUnproven } from './release-unproven';
+import type { Undo } from './undo-stack';
+
+export function undoCreate(run: CheckoutRun): Undo<Unwinding, Turn> {
+  return async (unwinding) => {
+    if (run.paymentIntentId === null) return 'undone';
+    const { amountMinor, currency, policy } = run.open;
+    const ended = await endPayment({
+      checkoutId: run.checkoutId,
+      amountMinor,
+      currency,
+      cancellationReason: unwinding.status === 'canceled' ? 'requested_by_customer' : 'abandoned',
+      reclaimGraceSeconds: policy.reclaimGraceSeconds,
+      pauseMaxSeconds: policy.endPaymentPauseMaxSeconds,
+      hasNews: () => run.hasPendingEvents() || run.isAskedAgain,
+      onRound: () => {
+        run.takeEvents();
+        run.isAskedAgain = false;
+      },
+      onHoldMaxReached: () => releaseUnproven(run.checkoutId, run.takeJudgedIds()),
+      isReleased: false,
+    });
+    return ended.outcome === 'succeeded' ? { to: 'confirm' } : 'undone';
+  };
+}

@@ -1,0 +1,62 @@
+// What an operator sees in the Temporal UI: search attributes kept true, and the run's state in a sentence.
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+
+import type { CheckoutResult } from '../contracts/checkout';
+import {
+  amountMinorAttribute,
+  checkoutStatusAttribute,
+  failureCodeAttribute,
+  paymentIntentIdAttribute,
+} from '../contracts/messages';
+import type { CheckoutRun } from './checkout-run';
+
+export function showPhase(run: CheckoutRun, phase: string): void {
+  run.phase = phase;
+  setCurrentDetails(details(run));
+}
+
+/** One upsert where the payment is bound. */
+export function showBound(run: CheckoutRun): void {
+  run.status = 'awaiting_payment';
+  upsertSearchAttributes([
+    { key: checkoutStatusAttribute, value: run.status },
+    { key: paymentIntentIdAttribute, value: run.boundId },
+    { key: amountMinorAttribute, value: run.open.amountMinor },
+  ]);
+  const deadline = new Date(run.deadlineMs).toISOString();
+  showPhase(run, `waiting for the payment until ${deadline}`);
+}
+
+export function showProcessing(run: CheckoutRun): void {
+  if (run.status === 'payment_processing') return;
+  run.status = 'payment_processing';
+  upsertSearchAttributes([{ key: checkoutStatusAttribute, value: run.status }]);
+  showPhase(run, 'the payment is being processed');
+}
+
+/** One upsert where the run closes. */
+export function showClosed(run: CheckoutRun, result: CheckoutResult): void {
+  run.status = result.status;
+  upsertSearchAttributes([
+    { key: checkoutStatusAttribute, value: result.status },
+    ...(result.failureCode === null ? [] : [{ key: failureCodeAttribute, value: result.failureCode }]),
+  ]);
+  showPhase(run, ENDINGS[result.status] ?? result.status);
+}
+
+const ENDINGS: Partial<Record<CheckoutResult['status'], string>> = {
+  confirmed: 'paid: the units are sold and the order stands',
+  expired: 'nobody paid in time: the payment was ended, then the units went back',
+  canceled: 'given up: the payment was ended, then the units went back',
+  payment_failed: 'the payment failed for good: it was ended, then the units went back',
+  refused: 'refused: nothing is held and nothing was charged',
+  refund_pending: 'paid, but the units were gone: settlement gives the money back',
+  refunded: 'paid, but the units were gone: the money was given back',
+};
+
+function details(run: CheckoutRun): string {
+  const units = run.input.lines.reduce((sum, line) => sum + line.quantity, 0);
+  const sum = run.opened === null ? '' : `, ${run.opened.amountMinor} ${run.opened.currency} in minor units`;
+  const declines = run.attempts === 0 ? '' : `\n\nDeclined attempts: ${run.attempts}`;
+  return `**${run.status}**: ${run.phase}\n\n${units} units on ${run.input.lines.length} lines${sum}${declines}`;
+}

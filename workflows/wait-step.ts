@@ -1,0 +1,101 @@
+// Step 3: the payment window. Events are judged once each; the first that decides ends the wait, else the deadline does.
+import { condition, isCancellation } from '@temporalio/workflow';
+
+import type { FailureCode } from '../contracts/checkout';
+import { isHardDecline, type PaymentEvent } from '../contracts/payment-events';
+import type { UnpaidStatus } from '../contracts/statuses';
+import type { CheckoutRun, Turn } from './checkout-run';
+import { openIncident, recordDecline, recordProcessing, stripe } from './steps';
+import { showBound, showProcessing } from './visibility';
+
+export async function waitStep(run: CheckoutRun): Promise<Turn> {
+  showBound(run);
+  run.answerOpened();
+  try {
+    for (;;) {
+      const remainingMs = run.deadlineMs - Date.now();
+      if (remainingMs > 0) await condition(() => run.hasNews(), remainingMs, { summary: 'payment window' });
+      if (!run.hasNews()) return unwind('expired');
+      const turn = await judge(run);
+      if (turn !== null) return turn;
+    }
+  } catch (error) {
+    if (isCancellation(error)) return unwind('canceled');
+    throw error;
+  }
+}
+
+/** One piece of news. Events come before the shopper's cancel: a payment that won the race is an order. */
+async function judge(run: CheckoutRun): Promise<Turn | null> {
+  const event = run.nextEvent();
+  if (event !== undefined) return judgeEvent(run, event);
+  if (run.isAskedAgain) {
+    run.isAskedAgain = false;
+    return reread(run);
+  }
+  return unwind('canceled');
+}
+
+async function judgeEvent(run: CheckoutRun, event: PaymentEvent): Promise<Turn | null> {
+  run.judgedIds.push(event.eventId);
+  if (event.paymentIntentId !== run.boundId) return null;
+  switch (event.type) {
+    case 'payment_intent.succeeded':
+      return isPaidInFull(run, event) ? { to: 'confirm' } : reread(run);
+    case 'payment_intent.canceled':
+      return unwind('payment_failed', 'payment_intent_canceled');
+    case 'payment_intent.payment_failed':
+      return countAttempt(run, event);
+    case 'payment_intent.processing':
+    case 'payment_intent.amount_capturable_updated':
+      return reread(run, event);
+  }
+}
+
+/** A signed `succeeded` is believed when every field matches what was frozen at the opening. */
+function isPaidInFull(run: CheckoutRun, event: PaymentEvent): boolean {
+  const { amountMinor, currency } = run.open;
+  return event.amountReceivedMinor === amountMinor && event.currency === currency;
+}
+
+/** What Stripe says now. Money that does not match what is due keeps the hold, and a person is told. */
+async function reread(run: CheckoutRun, event?: PaymentEvent): Promise<Turn | null> {
+  const { checkoutId, boundId } = run;
+  const { amountMinor, currency } = run.open;
+  const payment = await stripe('read the payment').readPayment({
+    checkoutId,
+    paymentIntentId: boundId,
+    amountMinor,
+    currency,
+  });
+  if (payment.isPaidInFull) return { to: 'confirm' };
+  if (payment.status === 'canceled') return unwind('payment_failed', 'payment_intent_canceled');
+  if (payment.status === 'succeeded') {
+    await openIncident({
+      checkoutId,
+      kind: 'payment_does_not_match',
+      detail: { payment_intent_id: boundId },
+    });
+  }
+  if (payment.status === 'processing' && event !== undefined) {
+    await recordProcessing({ checkoutId, eventId: event.eventId });
+    showProcessing(run);
+  }
+  return null;
+}
+
+/** A soft decline keeps the hold for another card; a hard one, or the last attempt allowed, ends the checkout. */
+async function countAttempt(run: CheckoutRun, event: PaymentEvent): Promise<Turn | null> {
+  const { attempt, eventId } = event;
+  if (attempt === null) return null;
+  const { attempts } = await recordDecline({ checkoutId: run.checkoutId, eventId, attempt });
+  run.attempts = attempts;
+  if (isHardDecline(attempt)) return unwind('payment_failed', 'card_declined');
+  if (attempts >= run.open.policy.paymentAttemptsMax)
+    return unwind('payment_failed', 'payment_attempts_exhausted');
+  return null;
+}
+
+function unwind(status: UnpaidStatus, failureCode: FailureCode | null = null): Turn {
+  return { to: 'unwind', unwinding: { status, failureCode } };
+}
