@@ -4,8 +4,8 @@ import type { Logger } from 'pino';
 
 import { createPool } from '../db/pool';
 import { requireCurrentSchema } from '../db/migrate';
-import { loadConfig, requireProcessConfig } from '../platform/config';
 import type { ProcessConfig } from '../platform/config';
+import { readProcessConfig } from '../platform/process-config';
 import { createLogger } from '../platform/logging';
 import { collectProcessMetrics, createMetricsRegistry, startMetricsServer } from '../platform/metrics';
 import { createShutdown } from '../platform/shutdown';
@@ -24,7 +24,7 @@ const POOL_MAX = 8;
 const OPEN_DEADLINE_MS = 20_000;
 
 async function main(): Promise<void> {
-  const config = requireProcessConfig(loadConfig());
+  const config = readProcessConfig();
   const logger = createLogger({ name: 'api', level: config.logLevel });
   const shutdown = createShutdown({ logger, timeoutMs: SHUTDOWN_MS });
   shutdown.listen();
@@ -71,8 +71,8 @@ async function connect(
 ): Promise<ApiDeps> {
   const stripe = createStripe(config.stripe);
   const holdfastEnv = await recogniseInstallation(pool, stripe, config, logger);
-  const { client, connection } = await connectTemporalClient(config.temporal, { isLazy: true });
-  shutdown.onStop('temporal client', () => connection.close());
+  const { client, ...temporal } = await connectTemporalClient(config.temporal, { isLazy: true });
+  shutdown.onStop('temporal client', () => temporal.close());
   return {
     pool,
     temporalClient: client,

@@ -6,27 +6,37 @@ import type { CheckoutView } from '../db/checkouts';
 import { checkoutToken } from '../platform/tokens';
 import type { ApiDeps } from './deps';
 import type { InFlightGate } from './in-flight';
-import { isTemporalOutage, Problem } from './problems';
+import { isOutage, Problem } from './problems';
 import { startSettlement } from './settlement';
 import { startCheckout } from './start-checkout';
-import type { StartResult } from './start-checkout';
 
 const PENDING_RETRY_AFTER_SECONDS = 2;
 
 /**
  * The checkout of this request, opened now or earlier, whatever became of it since.
- * @throws Problem: idempotency_key_reused, the refusal's own code, busy, checkout_pending, checkout_not_opened.
+ * @throws Problem: idempotency_key_reused, the refusal's own code, busy, checkout_pending, checkout_not_opened; an outage
+ *   as service_unavailable with id and token, because the start may have happened all the same.
  */
 export async function openCheckout(
   deps: ApiDeps,
   gate: InFlightGate,
   input: CheckoutInput,
 ): Promise<CheckoutView> {
+  try {
+    return await findOrStart(deps, gate, input);
+  } catch (err) {
+    throw isOutage(err) ? new Problem('service_unavailable', pendingExtras(deps, input)) : err;
+  }
+}
+
+async function findOrStart(deps: ApiDeps, gate: InFlightGate, input: CheckoutInput): Promise<CheckoutView> {
   const stored = await readCheckout(deps.pool, input.checkoutId);
   if (stored !== null) requireSameRequest(stored.requestFingerprint, input);
   if (stored !== null && stored.status !== 'opening') return requireOpened(stored);
 
-  const result = await gate.run(() => start(deps, input));
+  const result = await gate.run(() =>
+    startCheckout(deps.temporalClient, input, deps.settings.openDeadlineMs),
+  );
   switch (result.kind) {
     case 'answered':
       requireSameRequest(result.answer.requestFingerprint, input);
@@ -36,16 +46,6 @@ export async function openCheckout(
       throw pending(deps, input);
     case 'ended':
       return afterEnd(deps, input);
-  }
-}
-
-/** An outage answers with id and token as well: the start may have reached Temporal all the same. */
-async function start(deps: ApiDeps, input: CheckoutInput): Promise<StartResult> {
-  try {
-    return await startCheckout(deps.temporalClient, input, deps.settings.openDeadlineMs);
-  } catch (err) {
-    if (!isTemporalOutage(err)) throw err;
-    throw new Problem('service_unavailable', pendingExtras(deps, input));
   }
 }
 

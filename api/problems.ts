@@ -1,11 +1,11 @@
 // Errors on their way to the client: thrown as Problem anywhere, mapped once to application/problem+json (RFC 9457).
-import { isGrpcCancelledError, isGrpcDeadlineError, ServiceError } from '@temporalio/client';
 import type { ErrorRequestHandler, Response } from 'express';
 
 import { errorDefinition } from '../contracts/errors';
 import type { ErrorCode } from '../contracts/errors';
 import { isRetryableDatabaseError } from '../db/errors';
 import { requestLog } from './request-log';
+import { isTemporalOutage } from './temporal-errors';
 
 /** One fault of a request: where it is (a path like `items[0].quantity`) and what is wrong there. */
 export interface FieldFault {
@@ -91,24 +91,14 @@ export function isOutage(err: unknown): boolean {
   return isRetryableDatabaseError(err) || isTemporalOutage(err);
 }
 
-/** gRPC: cancelled, deadline exceeded, resource exhausted, unavailable. Others tell of a wrong request. */
-const OUTAGE_CODES: readonly unknown[] = [1, 4, 8, 14];
-
-export function isTemporalOutage(err: unknown): boolean {
-  if (isGrpcCancelledError(err) || isGrpcDeadlineError(err)) return true;
-  return (
-    err instanceof ServiceError && OUTAGE_CODES.includes((err.cause as { code?: unknown } | undefined)?.code)
-  );
-}
-
-/** What Express and its body parsers throw (the `http-errors` shape). */
+/** What Express, its router and its body parsers throw: a status of HTTP on an Error. */
 interface HttpError {
   status: number;
   type?: unknown;
 }
 
 function isHttpError(err: unknown): err is HttpError {
-  return err instanceof Error && 'status' in err && typeof err.status === 'number' && 'expose' in err;
+  return err instanceof Error && 'status' in err && typeof err.status === 'number';
 }
 
 function httpProblem({ status, type }: HttpError): Problem {

@@ -4,6 +4,12 @@ import type { AddressInfo } from 'node:net';
 
 import type { Express } from 'express';
 
+/**
+ * A drop's buyers connect in the same instant. Beyond Node's 511 the kernel drops a connection's first packet, and its buyer
+ * waits seconds for the repeat instead of milliseconds for a "busy". Capped by the system's own limit.
+ */
+const ACCEPT_BACKLOG = 4_096;
+
 export interface ApiServer {
   port: number;
   /** Stops accepting, lets answers in flight end for at most `drainMs`, then cuts what is left. */
@@ -22,7 +28,7 @@ export async function startServer(
   );
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: ACCEPT_BACKLOG }, () => {
       server.removeListener('error', reject);
       resolve();
     });

@@ -17,6 +17,7 @@ import {
   OPEN_UPDATE_ID,
   openUpdate,
 } from '../contracts/messages';
+import { isRunGone } from './temporal-errors';
 
 const DESCRIBE_DEADLINE_MS = 2_000;
 
@@ -55,7 +56,8 @@ export async function startCheckout(
     if (err instanceof WorkflowExecutionAlreadyStartedError || err instanceof WorkflowNotFoundError) {
       return { kind: 'ended' };
     }
-    if (err instanceof WorkflowUpdateFailedError) return afterFailedUpdate(client, input.checkoutId);
+    if (err instanceof WorkflowUpdateFailedError || isRunGone(err))
+      return afterFailedUpdate(client, input.checkoutId);
     throw err;
   }
 }

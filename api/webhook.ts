@@ -1,6 +1,7 @@
 // POST /api/webhooks/stripe: verify, store, hand on, and only then acknowledge.
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { RequestHandler } from 'express';
+import type { Logger } from 'pino';
 import { Counter } from 'prom-client';
 
 import { checkoutWorkflowId } from '../contracts/ids';
@@ -40,7 +41,7 @@ export function stripeWebhookHandler(deps: ApiDeps): RequestHandler {
     const stored = await store(deps, event, verdict);
     const isHandedOn = verdict.act === 'store' || stored.forwardedAt !== null || stored.outcome !== null;
     if (!isHandedOn) {
-      await forward(deps, event, verdict);
+      await forward(deps, event, verdict, requestLog(response));
       await markForwarded(deps.pool, event.eventId);
     }
     events.inc({ act: isHandedOn && verdict.act !== 'store' ? 'duplicate' : verdict.act });
@@ -97,15 +98,13 @@ async function forward(
   deps: ApiDeps,
   event: StripeEvent,
   verdict: Verdict & { checkoutId: string },
+  log: Logger,
 ): Promise<void> {
   try {
     const isTaken = verdict.act === 'signal' && (await signalCheckout(deps, event, verdict.checkoutId));
     if (!isTaken) await startSettlement(deps.temporalClient, verdict.checkoutId);
   } catch (err) {
-    deps.logger.warn(
-      { err, checkout_id: verdict.checkoutId, event_id: event.eventId },
-      'webhook event not forwarded',
-    );
+    log.warn({ err, event_id: event.eventId }, 'webhook event not forwarded');
     throw new Problem('webhook_not_forwarded', { retryAfterSeconds: 5 });
   }
 }

@@ -75,12 +75,13 @@ const RETRYABLE_MESSAGES =
 
 /** Whether the same call may succeed later. Its effect is unknown when the connection was lost, so it must be idempotent. */
 export function isRetryableDatabaseError(err: unknown): boolean {
-  if (!(err instanceof Error) || err instanceof RefusedByDatabaseError) return false;
-  if (err instanceof AggregateError && err.errors.length > 0)
-    return err.errors.some(isRetryableDatabaseError);
+  // By shape, not by class: errors of Node's sockets may come from another realm (they do under jest).
+  if (typeof err !== 'object' || err === null || err instanceof RefusedByDatabaseError) return false;
+  if ('errors' in err && Array.isArray(err.errors)) return err.errors.some(isRetryableDatabaseError);
   const code = 'code' in err && typeof err.code === 'string' ? err.code : '';
   if (err instanceof DatabaseError) {
     return RETRYABLE_STATES.has(code) || RETRYABLE_CLASSES.some((prefix) => code.startsWith(prefix));
   }
-  return RETRYABLE_SOCKET_CODES.has(code) || RETRYABLE_MESSAGES.test(err.message);
+  const message = 'message' in err && typeof err.message === 'string' ? err.message : '';
+  return RETRYABLE_SOCKET_CODES.has(code) || RETRYABLE_MESSAGES.test(message);
 }

@@ -6,6 +6,7 @@ import { NativeConnection } from '@temporalio/worker';
 import type { TLSConfig } from '@temporalio/worker';
 
 import type { TemporalConfig } from './config';
+import { createClientRetries } from './temporal-retry';
 
 export { ensureSearchAttributes, SearchAttributesError } from './search-attributes';
 
@@ -14,7 +15,7 @@ type Target = TemporalConfig & { address: string };
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * A client for starts, signals and updates.
+ * A client for starts, signals and updates. End it with `close`, not with the connection's own: see ClientRetries.
  * @param options.isLazy does not wait for the server: the process may then start, and serve what needs no Temporal,
  *   while Temporal is away. Every call still needs a deadline (`client.withDeadline`).
  * @throws if a certificate cannot be read or (not lazy) the server does not answer within 10 s.
@@ -22,10 +23,19 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export async function connectTemporalClient(
   target: Target,
   options: { isLazy?: boolean } = {},
-): Promise<{ client: Client; connection: Connection }> {
-  const settings = { ...connectionSettings(target), connectTimeout: CONNECT_TIMEOUT_MS };
+): Promise<{ client: Client; connection: Connection; close(): Promise<void> }> {
+  const retries = createClientRetries();
+  const settings = {
+    ...connectionSettings(target),
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    interceptors: [retries.interceptor],
+  };
   const connection = options.isLazy === true ? Connection.lazy(settings) : await Connection.connect(settings);
-  return { client: new Client({ connection, namespace: target.namespace }), connection };
+  const close = async (): Promise<void> => {
+    await retries.drain();
+    await connection.close();
+  };
+  return { client: new Client({ connection, namespace: target.namespace }), connection, close };
 }
 
 /** A worker's connection. gzip costs a fifth of the Node CPU (measured) and buys nothing on one machine. */

@@ -1,5 +1,5 @@
 // The worker process: everything that acts is put together here.
-import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
 import { SEARCH_ATTRIBUTES } from '../contracts/messages';
@@ -42,6 +42,17 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   });
   shutdown.onStop('database', () => pool.end());
 
+  let workers: Worker[] = [];
+  const registry = createMetricsRegistry('worker');
+  collectProcessMetrics(registry);
+  const metrics = await startMetricsServer({
+    registry,
+    port: config.metrics.workerPort,
+    host: config.metrics.host,
+    isHealthy: () => workers.length > 0 && workers.every((worker) => worker.getState() === 'RUNNING'),
+  });
+  shutdown.onStop('metrics', () => metrics.close());
+
   const { client, connection } = await connectTemporalClient(config.temporal);
   shutdown.onStop('temporal client', () => connection.close());
   await ensureSearchAttributes(connection, config.temporal.namespace, SEARCH_ATTRIBUTES);
@@ -51,7 +62,7 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   const { holdMaxSeconds, ...policy } = config.checkout;
   const native = await connectTemporalWorker(config.temporal);
   shutdown.onStop('temporal worker', () => native.close());
-  const workers = await createWorkers({
+  workers = await createWorkers({
     connection: native,
     namespace: config.temporal.namespace,
     createsPerSecond: config.stripe.createsPerSecond,
@@ -65,16 +76,6 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
       runs: createCheckoutRuns(client),
     },
   });
-
-  const registry = createMetricsRegistry('worker');
-  collectProcessMetrics(registry);
-  const metrics = await startMetricsServer({
-    registry,
-    port: config.metrics.workerPort,
-    host: config.metrics.host,
-    isHealthy: () => workers.every((worker) => worker.getState() === 'RUNNING'),
-  });
-  shutdown.onStop('metrics', () => metrics.close());
 
   const runs = workers.map((worker) => worker.run());
   shutdown.onStop('workers', async () => {

@@ -86,11 +86,11 @@ export const {
   askCheckout,
 } = durable;
 
-/** One create may take 8 s at Stripe, and 8 s more to look for what a 5xx left. Rate limited on its queue. */
+/** One create may take 8 s at Stripe. A lost worker is noticed after 10 s, while there is time for another attempt. */
 export function stripeCreate(scheduleToCloseMs: number) {
   return proxyActivities<StripeCreateActivities>({
     taskQueue: STRIPE_CREATE_TASK_QUEUE,
-    startToCloseTimeout: '18s',
+    startToCloseTimeout: '10s',
     scheduleToCloseTimeout: scheduleToCloseMs,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5s' },
     summary: 'create the PaymentIntent',

@@ -15,7 +15,7 @@ export async function lockDataDir(dataDir: string): Promise<() => void> {
   try {
     await listen(server, socket);
   } catch (error) {
-    if (!isInUse(error)) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     if (await answers(socket)) {
       throw new Error(`another Stripe simulator is using the data folder ${dataDir}`, { cause: error });
     }
@@ -54,8 +54,4 @@ function answers(socket: string): Promise<boolean> {
     });
     probe.once('error', () => resolve(false));
   });
-}
-
-function isInUse(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
 }

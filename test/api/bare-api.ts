@@ -1,6 +1,5 @@
 // The API alone on a real database, with Temporal and Stripe out of reach: what must be refused, stored or served without
 // them. A request that tried to start a checkout here could not hide it.
-import { Client, Connection } from '@temporalio/client';
 import { Registry } from 'prom-client';
 
 import { createApp } from '../../api/app';
@@ -9,6 +8,7 @@ import { startServer } from '../../api/server';
 import { createPool } from '../../db/pool';
 import { createLogger } from '../../platform/logging';
 import { createStripe } from '../../platform/stripe';
+import { connectTemporalClient } from '../../platform/temporal';
 import { createTestDatabase } from '../support/database';
 import type { TestDatabase } from '../support/database';
 
@@ -49,7 +49,10 @@ export class BareApi {
     overrides: { settings?: Partial<ApiSettings>; deps?: Partial<ApiDeps>; isDatabaseDown?: boolean } = {},
   ): Promise<BareApi> {
     const database = await createTestDatabase();
-    const connection = Connection.lazy({ address: NOWHERE });
+    const temporal = await connectTemporalClient(
+      { address: NOWHERE, namespace: 'default' },
+      { isLazy: true },
+    );
     const deadPool = createPool({
       connectionString: `postgres://nobody:hunter2@${NOWHERE}/holdfast`,
       applicationName: 'holdfast-test',
@@ -58,7 +61,7 @@ export class BareApi {
     const api = await startServer(
       createApp({
         pool: overrides.isDatabaseDown === true ? deadPool : database.pool,
-        temporalClient: new Client({ connection }),
+        temporalClient: temporal.client,
         stripe: createStripe({ secretKey: 'sk_test_simulator', apiBase: `http://${NOWHERE}` }),
         holdfastEnv: database.holdfastEnv,
         logger: createLogger({ name: 'api', level: 'debug' }, { write: (line) => void logLines.push(line) }),
@@ -70,7 +73,7 @@ export class BareApi {
     );
     const stops = [
       () => api.close(1_000),
-      () => connection.close(),
+      () => temporal.close(),
       () => deadPool.end(),
       () => database.drop(),
     ];

@@ -134,7 +134,12 @@ describe('confirm', () => {
   test('of a dead hold is false and gives the units back', async () => {
     const products = await createProducts(db.pool, 2, { total: 1 });
     const id = paymentIntent();
-    await reserve(db.pool, id, products.map((product) => line(product)), 0);
+    await reserve(
+      db.pool,
+      id,
+      products.map((product) => line(product)),
+      0,
+    );
     expect(await confirm(db.pool, id)).toBe(false);
     for (const product of products) expect(await available(db.pool, product)).toBe(1);
   });
@@ -177,9 +182,10 @@ test('cleanup expires at most 5,000 dead holds a call, and none that live', asyn
      from generate_series(1, 5300) n`,
     [product],
   );
-  await db.pool.query('update drop_products set available_inventory = available_inventory - 5300 where id = $1', [
-    product,
-  ]);
+  await db.pool.query(
+    'update drop_products set available_inventory = available_inventory - 5300 where id = $1',
+    [product],
+  );
   expect(await cleanupExpiredReservations(db.pool)).toBe(5_000);
   expect(await cleanupExpiredReservations(db.pool)).toBe(200);
   expect(await cleanupExpiredReservations(db.pool)).toBe(0);

@@ -42,13 +42,21 @@ test('opening writes checkout, lines and held reservations, with the deadline co
     openedAtUnixSeconds: Math.floor(view.openedAt.getTime() / 1000),
     paymentIntentId: null,
   });
-  expect(view).toMatchObject({ status: 'opening', isPayable: false, attempts: 0, orderId: null, refund: null });
+  expect(view).toMatchObject({
+    status: 'opening',
+    isPayable: false,
+    attempts: 0,
+    orderId: null,
+    refund: null,
+  });
   expect(view.lines.map((one) => [one.dropProductId, one.quantity, one.unitPriceMinor])).toEqual([
     [a, 1, 700],
     [b, 3, 700],
   ]);
   expect(view.reservationIds).toHaveLength(2);
-  expect(required(view.expiresAt ?? undefined).getTime() - view.openedAt.getTime()).toBe(WINDOW_SECONDS * 1000);
+  expect(required(view.expiresAt ?? undefined).getTime() - view.openedAt.getTime()).toBe(
+    WINDOW_SECONDS * 1000,
+  );
   expect(view.secondsLeft).toBeGreaterThan(WINDOW_SECONDS - 5);
   expect([await available(db.pool, required(a)), await available(db.pool, required(b))]).toEqual([4, 2]);
 });
@@ -62,7 +70,9 @@ test('a buyer who waited for a lock still gets the whole window', async () => {
     await blocker.query('select 1 from drop_products where id = $1 for update', [product]);
     const opening = openCheckout(db.pool, input);
     await untilWaiting(db.pool, 1);
-    const unlockedAt = required((await blocker.query<{ at: Date }>('select clock_timestamp() as at')).rows[0]).at;
+    const unlockedAt = required(
+      (await blocker.query<{ at: Date }>('select clock_timestamp() as at')).rows[0],
+    ).at;
     await blocker.query('commit');
     await opening;
     const view = required((await readCheckout(db.pool, input.checkoutId)) ?? undefined);

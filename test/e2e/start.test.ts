@@ -16,7 +16,7 @@ let stack: Stack;
 
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'));
-  stack = await startStack(dataDir, { PAYMENT_WINDOW_SECONDS: '60' });
+  stack = await startStack(dataDir, { PAYMENT_WINDOW_SECONDS: '30' });
 });
 
 afterAll(async () => {

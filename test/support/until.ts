@@ -1,7 +1,8 @@
 // Polling with a deadline: tests wait for facts, never for time.
 import { setTimeout as pause } from 'node:timers/promises';
 
-const PAUSE_MS = 25;
+const PAUSE_FIRST_MS = 20;
+const PAUSE_MAX_MS = 250;
 
 /** Repeats `read` until it answers something other than undefined, null or false. @throws after `timeoutMs`. */
 export async function until<T>(
@@ -11,6 +12,7 @@ export async function until<T>(
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;
+  let pauseMs = PAUSE_FIRST_MS;
   while (Date.now() < deadline) {
     try {
       const value = await read();
@@ -19,7 +21,8 @@ export async function until<T>(
     } catch (error) {
       last = error;
     }
-    await pause(PAUSE_MS);
+    await pause(pauseMs);
+    pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS);
   }
   throw new Error(`Waited ${timeoutMs} ms in vain for: ${what} (last: ${String(last)})`);
 }

@@ -61,6 +61,7 @@ export class World {
     env: TestWorkflowEnvironment;
     database: TestDatabase;
     simulatorUrl: string;
+    stripe: Stripe;
     apiUrl: string;
     options: WorldOptions;
     stops: (() => Promise<unknown>)[];
@@ -71,7 +72,7 @@ export class World {
     this.apiUrl = parts.apiUrl;
     this.options = parts.options;
     this.stops = parts.stops;
-    this.stripe = createStripe({ secretKey: SECRET_KEY, apiBase: parts.simulatorUrl });
+    this.stripe = parts.stripe;
     this.shop = new Shop(parts.apiUrl);
   }
 
@@ -80,7 +81,8 @@ export class World {
     const env = await openEnvironment(options.server ?? 'time-skipping');
     const database = await createTestDatabase();
     const simulator = await startSimulator({ port: 0, dataDir: null });
-    const api = await openApi(env.client, database, simulator.url, options);
+    const stripe = createStripe({ secretKey: SECRET_KEY, apiBase: simulator.url });
+    const api = await openApi(env.client, database, simulator.url, stripe, options);
     const stops = [
       () => api.close(1_000),
       () => simulator.close(),
@@ -88,7 +90,7 @@ export class World {
       () => database.drop(),
     ];
     const apiUrl = `http://127.0.0.1:${api.port}`;
-    const world = new World({ env, database, simulatorUrl: simulator.url, apiUrl, options, stops });
+    const world = new World({ env, database, simulatorUrl: simulator.url, stripe, apiUrl, options, stops });
     await world.startWorkers();
     return world;
   }
@@ -166,6 +168,28 @@ export class World {
     return postJson(`${this.simulatorUrl}/_simulator/webhooks`, policy);
   }
 
+  /** Counts this world's calls to Stripe and its SQL statements, those of API and worker together, until stopped. */
+  countCalls(): { stop(): { stripeCalls: number; statements: number } } {
+    let stripeCalls = 0;
+    let statements = 0;
+    const onRequest = () => void (stripeCalls += 1);
+    this.stripe.on('request', onRequest);
+    const { pool } = this;
+    const query = pool.query.bind(pool) as (...args: unknown[]) => unknown;
+    const counting = (...args: unknown[]) => {
+      statements += 1;
+      return query(...args);
+    };
+    Object.assign(pool, { query: counting });
+    return {
+      stop: () => {
+        this.stripe.off('request', onRequest);
+        Object.assign(pool, { query });
+        return { stripeCalls, statements };
+      },
+    };
+  }
+
   async incidents(checkout: Pick<CreateBody, 'checkout_id'>): Promise<string[]> {
     const { rows } = await this.pool.query<{ kind: string }>(
       'select kind from incidents where checkout_id = $1 order by kind',
@@ -209,8 +233,13 @@ async function registerSearchAttributes(env: TestWorkflowEnvironment, namespace:
   });
 }
 
-async function openApi(client: Client, database: TestDatabase, simulatorUrl: string, options: WorldOptions) {
-  const stripe = createStripe({ secretKey: SECRET_KEY, apiBase: simulatorUrl });
+async function openApi(
+  client: Client,
+  database: TestDatabase,
+  simulatorUrl: string,
+  stripe: Stripe,
+  options: WorldOptions,
+) {
   const webhookSecrets: string[] = [];
   const app = createApp({
     pool: database.pool,

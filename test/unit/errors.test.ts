@@ -68,7 +68,7 @@ describe('toProblem', () => {
     [httpError(415, 'encoding.unsupported'), 'unsupported_media_type'],
     [httpError(400, 'entity.parse.failed'), 'malformed_request'],
     [httpError(400, 'request.aborted'), 'malformed_request'],
-    [new URIError('bad path'), 'internal_error'],
+    [Object.assign(new URIError('inner'), { status: 400 }), 'malformed_request'],
     [new Error('password=hunter2'), 'internal_error'],
     ['a string', 'internal_error'],
     [undefined, 'internal_error'],

@@ -46,7 +46,6 @@ export async function sendWebhook(
 }
 
 function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown error';
-  const cause = error.cause instanceof Error ? error.cause.message : '';
-  return cause === '' ? error.message : `${error.message}: ${cause}`;
+  const { message = 'unknown error', cause } = error as { message?: string; cause?: { message?: string } };
+  return cause?.message === undefined ? message : `${message}: ${cause.message}`;
 }

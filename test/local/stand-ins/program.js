@@ -19,7 +19,14 @@ const server = createServer((request, response) => {
   });
 });
 server.listen(Number(port), '127.0.0.1');
-console.log(JSON.stringify({ level: 30, time: Date.now(), msg: `${role} stand-in`, secrets: env.STRIPE_WEBHOOK_SECRETS }));
+console.log(
+  JSON.stringify({
+    level: 30,
+    time: Date.now(),
+    msg: `${role} stand-in`,
+    secrets: env.STRIPE_WEBHOOK_SECRETS,
+  }),
+);
 
 const end = () => process.exit(0);
 process.on('disconnect', end);

@@ -1,0 +1,94 @@
+// Runs the supervisor with stand-in programs in a folder of its own, as the tests of its life and death need it.
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { StackFile } from '../../../local/supervisor/stack-file';
+import { until } from '../../support/until';
+
+export interface TestStack {
+  pid: number;
+  dataDir: string;
+  output(): string;
+  /** Resolves once the process has ended. */
+  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; afterMs: number }>;
+  ready(): Promise<StackFile>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** All ports free, no Temporal (an address is enough for stand-ins), quiet. */
+const BASE_ENV = {
+  API_PORT: '0',
+  METRICS_PORT: '0',
+  STRIPE_SIMULATOR_PORT: '0',
+  POSTGRES_PORT: '0',
+  TEMPORAL_PORT: '0',
+  TEMPORAL_UI_PORT: '0',
+  TEMPORAL_ADDRESS: '127.0.0.1:7233',
+};
+
+/** A folder that PostgreSQL's user can reach; its path has a space. */
+export function makeDataDir(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast stack-'));
+  chmodSync(folder, 0o711);
+  return folder;
+}
+
+/** Removes a data folder and the cluster that a link in it leads to. */
+export function removeDataDir(dataDir: string): void {
+  const link = join(dataDir, 'postgres');
+  if (
+    existsSync(link) &&
+    readdirSync(dataDir, { withFileTypes: true }).some((entry) => entry.isSymbolicLink())
+  )
+    rmSync(readlinkSync(link), { recursive: true, force: true });
+  rmSync(dataDir, { recursive: true, force: true });
+}
+
+/** Starts a stack. `via` puts a shell between it and the test, as npm does. */
+export function startTestStack(
+  dataDir: string,
+  options: { env?: NodeJS.ProcessEnv; script?: string } = {},
+): TestStack {
+  const startedAt = Date.now();
+  const child = spawn(process.execPath, [options.script ?? join(__dirname, 'supervisor.js')], {
+    env: { ...cleanEnvironment(), ...BASE_ENV, HOLDFAST_DATA_DIR: dataDir, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  let killedAt = startedAt;
+  const ended = new Promise<Awaited<TestStack['ended']>>((resolve) =>
+    child.once('close', (code, signal) => resolve({ code, signal, afterMs: Date.now() - killedAt })),
+  );
+  return {
+    pid: child.pid ?? 0,
+    dataDir,
+    output: () => output,
+    ended,
+    ready: () => readStackFile(dataDir, () => output),
+    kill(signal) {
+      killedAt = Date.now();
+      child.kill(signal);
+    },
+  };
+}
+
+export function readStackFile(dataDir: string, output: () => string): Promise<StackFile> {
+  const path = join(dataDir, 'stack.json');
+  return until(`stack.json; the supervisor said:\n${output()}`, async () => {
+    return existsSync(path) && (JSON.parse(readFileSync(path, 'utf8')) as StackFile);
+  });
+}
+
+/** Every live process whose command line or environment names the data folder: found in /proc, whoever its parent is. */
+export function pidsOf(stack: StackFile): number[] {
+  return Object.values(stack.pids).filter((pid) => pid !== null);
+}
+
+/** The configuration of whoever runs the tests must not reach the stack under test. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const names = ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'XDG_CACHE_HOME', 'TEMPORAL_CLI_PATH'];
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+}
