@@ -1,18 +1,13 @@
 // The saga's steps in PostgreSQL: each is one statement, keyed by the checkout, and answers the same when it runs twice.
 import type { CheckoutInput, FailureCode, OpenedCheckout } from '../contracts/checkout';
-import type { PaymentAttempt } from '../contracts/payment-events';
 import type { CheckoutStatus } from '../contracts/statuses';
 import {
-  closeEvents,
   closeUnboundCheckout,
   confirmCheckout,
   openCheckout,
-  recordDecline,
-  recordProcessing,
   releaseCheckout,
   renewLease,
 } from '../db/checkouts';
-import { openIncident } from '../db/incidents';
 import type { ActivityDeps } from './deps';
 import { watched } from './endless';
 
@@ -41,12 +36,6 @@ export interface ReleaseInput {
   status: 'expired' | 'canceled' | 'payment_failed';
   failureCode: FailureCode | null;
   eventIds: string[];
-}
-
-export interface IncidentInput {
-  checkoutId: string;
-  kind: string;
-  detail: Record<string, unknown>;
 }
 
 export function checkoutActivities(deps: ActivityDeps) {
@@ -104,41 +93,6 @@ export function checkoutActivities(deps: ActivityDeps) {
       const { reclaimGraceSeconds } = policy;
       await watched(deps, { checkoutId, step: 'renew_lease' }, () =>
         renewLease(pool, { checkoutId, reclaimGraceSeconds, holdMaxSeconds: deps.holdMaxSeconds }),
-      );
-    },
-
-    /** Counts one attempt, however many events tell of it. */
-    async recordDecline(input: {
-      checkoutId: string;
-      eventId: string;
-      attempt: PaymentAttempt;
-    }): Promise<{ attempts: number }> {
-      return watched(deps, { checkoutId: input.checkoutId, step: 'record_decline' }, () =>
-        recordDecline(pool, input),
-      );
-    },
-
-    async recordProcessing(input: { checkoutId: string; eventId: string }): Promise<void> {
-      await watched(deps, { checkoutId: input.checkoutId, step: 'record_processing' }, () =>
-        recordProcessing(pool, input),
-      );
-    },
-
-    /** Writes `no_effect` for events that moved nothing. */
-    async closeEvents(input: { checkoutId: string; eventIds: string[] }): Promise<void> {
-      await watched(deps, { checkoutId: input.checkoutId, step: 'close_events' }, () =>
-        closeEvents(pool, input),
-      );
-    },
-
-    async openIncident(input: IncidentInput): Promise<void> {
-      await openIncident(pool, input);
-    },
-
-    /** Hands what a closed checkout cannot judge any more to settlement. */
-    async startSettlement({ checkoutId }: { checkoutId: string }): Promise<void> {
-      await watched(deps, { checkoutId, step: 'start_settlement' }, () =>
-        deps.runs.startSettlement(checkoutId),
       );
     },
   };

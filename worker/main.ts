@@ -3,14 +3,16 @@ import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
 import { SEARCH_ATTRIBUTES } from '../contracts/messages';
+import { recogniseInstallation } from '../db/installation';
 import { createPool } from '../db/pool';
-import { loadConfig, requireProcessConfig, type ProcessConfig } from '../platform/config';
+import type { ProcessConfig } from '../platform/config';
 import { createLogger } from '../platform/logging';
 import { collectProcessMetrics, createMetricsRegistry, startMetricsServer } from '../platform/metrics';
+import { readProcessConfig } from '../platform/process-config';
 import { createShutdown, type Shutdown } from '../platform/shutdown';
 import { createStripe } from '../platform/stripe';
+import { askStripeAccountId } from '../platform/stripe-account';
 import { connectTemporalClient, connectTemporalWorker, ensureSearchAttributes } from '../platform/temporal';
-import { claimDatabase } from './installation';
 import { createCheckoutRuns } from './runs';
 import { createWorkers } from './workers';
 
@@ -19,7 +21,7 @@ const SHUTDOWN_MS = 8_000;
 const POOL_MAX = 8;
 
 async function main(): Promise<void> {
-  const config = requireProcessConfig(loadConfig());
+  const config = readProcessConfig();
   const logger = createLogger({ name: 'worker', level: config.logLevel });
   const shutdown = createShutdown({ logger, timeoutMs: SHUTDOWN_MS });
   shutdown.listen();
@@ -53,12 +55,15 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   });
   shutdown.onStop('metrics', () => metrics.close());
 
-  const { client, connection } = await connectTemporalClient(config.temporal);
-  shutdown.onStop('temporal client', () => connection.close());
+  const { client, connection, close } = await connectTemporalClient(config.temporal);
+  shutdown.onStop('temporal client', close);
   await ensureSearchAttributes(connection, config.temporal.namespace, SEARCH_ATTRIBUTES);
 
   const stripe = createStripe(config.stripe);
-  const holdfastEnv = await claimDatabase(pool, stripe, config, logger);
+  const holdfastEnv = await recogniseInstallation(pool, {
+    stripeAccount: await askStripeAccountId(stripe, config.stripe, logger),
+    temporalNamespace: config.temporal.namespace,
+  });
   const { holdMaxSeconds, ...policy } = config.checkout;
   const native = await connectTemporalWorker(config.temporal);
   shutdown.onStop('temporal worker', () => native.close());
