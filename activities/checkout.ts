@@ -7,6 +7,7 @@ import {
   openCheckout,
   releaseCheckout,
   renewLease,
+  secureUnits,
 } from '../db/checkouts';
 import type { ActivityDeps } from './deps';
 import { watched } from './endless';
@@ -94,6 +95,15 @@ export function checkoutActivities(deps: ActivityDeps) {
       await watched(deps, { checkoutId, step: 'renew_lease' }, () =>
         renewLease(pool, { checkoutId, reclaimGraceSeconds, holdMaxSeconds: deps.holdMaxSeconds }),
       );
+    },
+
+    /** Step 4 (a) of manual capture: false when the units are gone, so that nothing may be captured. */
+    async secureUnits({ checkoutId }: { checkoutId: string }): Promise<{ isSecured: boolean }> {
+      const { reclaimGraceSeconds } = policy;
+      const isSecured = await watched(deps, { checkoutId, step: 'secure_units' }, () =>
+        secureUnits(pool, { checkoutId, reclaimGraceSeconds }),
+      );
+      return { isSecured };
     },
   };
 }

@@ -2,9 +2,9 @@
 import { log } from '@temporalio/activity';
 
 import { bindPaymentIntent } from '../db/checkouts';
-import { openIncident } from '../db/incidents';
-import { readStripeFailure } from '../platform/stripe-failures';
+import { readStripeFailure, type StripeFailure } from '../platform/stripe-failures';
 import type { PaymentIntentReply } from '../platform/stripe';
+import { decisionOn, sameKeyAgain, tell } from './decisions';
 import type { ActivityDeps } from './deps';
 import {
   cancelOrphan,
@@ -39,25 +39,18 @@ async function createOrFind(deps: ActivityDeps, input: CreateInput): Promise<Cre
   try {
     return { created: await createPaymentIntent(deps, input) };
   } catch (error) {
-    const failure = readStripeFailure(error);
-    switch (failure.kind) {
-      case 'no_reply':
-        throw tryAgain('Stripe gave no readable answer to a create', 'StripeNoReply');
-      case 'not_executed':
-        throw tryAgain('Stripe did not execute a create', 'StripeNotExecuted', failure.retryAfterMs);
-      case 'server_error':
-        return findOrAgain(deps, input);
-      case 'unauthorized':
-        await reportRejection(deps, input.checkoutId, 'unauthorized');
-        return { outcome: 'rejected', code: 'unauthorized' };
-      case 'unexpected_state':
-        return { outcome: 'rejected', code: 'payment_intent_unexpected_state' };
-      case 'rejected':
-        if (!failure.code.startsWith('amount_too_'))
-          await reportRejection(deps, input.checkoutId, failure.code);
-        return { outcome: 'rejected', code: failure.code };
-    }
+    const { decision, failure } = decisionOn('create', error);
+    if (decision.next === 'same_key') throw sameKeyAgain('create', failure);
+    if (decision.look) return findOrAgain(deps, input);
+    const { checkoutId } = input;
+    if (!isAboutTheAmount(failure)) await tell(deps, { checkoutId, call: 'create', decision, failure });
+    return { outcome: 'rejected', code: failure.code };
   }
+}
+
+/** The buyer's order, not a mistake of ours: our limits for a currency are not Stripe's. */
+function isAboutTheAmount({ code }: StripeFailure): boolean {
+  return code === 'amount_too_small' || code === 'amount_too_large';
 }
 
 /** After a 5xx the PaymentIntent may exist all the same. */
@@ -95,8 +88,4 @@ async function dropOrphan(deps: ActivityDeps, checkoutId: string, paymentIntentI
     });
     throw tryAgain('An unbound PaymentIntent could not be cancelled yet', 'OrphanNotCancelled');
   }
-}
-
-async function reportRejection(deps: ActivityDeps, checkoutId: string, code: string): Promise<void> {
-  await openIncident(deps.pool, { checkoutId, kind: 'payment_create_rejected', detail: { code } });
 }

@@ -1,13 +1,10 @@
 // Ending a payment: ask Stripe, never guess. One attempt; the workflow goes on until there is proof.
-import { ApplicationFailure, log } from '@temporalio/activity';
-
 import { stripeIdempotencyKey } from '../contracts/ids';
-import { renewLease } from '../db/checkouts';
-import { openIncident } from '../db/incidents';
-import { retrievePaymentIntent, parsePaymentIntent, type PaymentIntentReply } from '../platform/stripe';
-import { readStripeFailure } from '../platform/stripe-failures';
+import { parsePaymentIntent, type PaymentIntentReply } from '../platform/stripe';
+import { decisionOn, report, sameKeyAgain, tell } from './decisions';
 import type { ActivityDeps } from './deps';
-import { isOurs, tryAgain, UNAUTHORIZED_RETRY_MS } from './stripe-calls';
+import { isAuthorisedInFull, isPaidInFull, read } from './payment-state';
+import { renewWhileAsking, withoutProof } from './proof';
 
 export interface EndPaymentInput {
   checkoutId: string;
@@ -16,32 +13,36 @@ export interface EndPaymentInput {
   cancellationReason: 'abandoned' | 'requested_by_customer';
   amountMinor: number;
   currency: string;
-  /** The units have been given back without proof; go on asking all the same. */
+  /** The units have been given back; go on asking all the same, and let go of an authorisation that came too late. */
   isReleased: boolean;
+  /** Cancel an authorised or processing payment as well. */
+  isVoid: boolean;
 }
 
 export type EndPaymentOutcome =
   | { outcome: 'unbound' }
   | { outcome: 'canceled' }
   | { outcome: 'succeeded'; paymentIntentId: string }
-  /** No proof and nothing to cancel now (processing, authorised, unknown, or a sum that does not match): keep the hold. */
+  /** The whole sum waits to be captured, and the units may still be there. */
+  | { outcome: 'authorised'; paymentIntentId: string }
+  /** No proof and nothing to cancel now (processing, unknown, or a sum that does not match): keep the hold. */
   | { outcome: 'kept'; paymentStatus: string }
   /** A definite refusal, stored under this key: go on with `n + 1` after a pause. */
   | { outcome: 'again' }
   /** The longest time a hold may last without proof is over. */
   | { outcome: 'hold_max_reached' };
 
+const PROOFS = new Set<EndPaymentOutcome['outcome']>(['canceled', 'succeeded', 'authorised']);
 const CANCELLABLE = new Set(['requires_payment_method', 'requires_confirmation', 'requires_action']);
 
 export function endPaymentActivities(deps: ActivityDeps) {
   return {
     async endPayment(input: EndPaymentInput): Promise<EndPaymentOutcome> {
-      const lease = await renew(deps, input);
+      const lease = await renewWhileAsking(deps, input.checkoutId);
       if (lease.paymentIntentId === null) return { outcome: 'unbound' };
       try {
         const outcome = await attempt(deps, input, lease.paymentIntentId);
-        const isProof = outcome.outcome === 'canceled' || outcome.outcome === 'succeeded';
-        return isProof ? outcome : ((await withoutProof(deps, input)) ?? outcome);
+        return PROOFS.has(outcome.outcome) ? outcome : ((await withoutProof(deps, input)) ?? outcome);
       } catch (error) {
         const overdue = await withoutProof(deps, input);
         if (overdue !== null) return overdue;
@@ -51,63 +52,54 @@ export function endPaymentActivities(deps: ActivityDeps) {
   };
 }
 
-/** An attempt that proved nothing: renews the lease, and tells a person, or gives up the hold, when it is time. */
-async function withoutProof(
-  deps: ActivityDeps,
-  input: EndPaymentInput,
-): Promise<{ outcome: 'hold_max_reached' } | null> {
-  const lease = await renew(deps, input);
-  if (lease.graceExceeded) await report(deps, input.checkoutId, 'payment_end_unproven', { n: input.n });
-  return lease.holdMaxReached && !input.isReleased ? { outcome: 'hold_max_reached' } : null;
-}
-
 async function attempt(
   deps: ActivityDeps,
   input: EndPaymentInput,
   paymentIntentId: string,
 ): Promise<EndPaymentOutcome> {
   const payment = await read(deps, input.checkoutId, paymentIntentId);
-  if (!CANCELLABLE.has(payment.status)) return judge(deps, input, payment);
+  if (!isCancellable(input, payment)) return judge(deps, input, payment);
+  let canceled: PaymentIntentReply;
   try {
-    const canceled = parsePaymentIntent(
+    canceled = parsePaymentIntent(
       await deps.stripe.paymentIntents.cancel(
         paymentIntentId,
         { cancellation_reason: input.cancellationReason },
-        { idempotencyKey: stripeIdempotencyKey(deps.holdfastEnv, input.checkoutId, 'cancel', input.n) },
+        { idempotencyKey: cancelKey(deps, input) },
       ),
     );
-    return await judge(deps, input, canceled);
   } catch (error) {
-    if (error instanceof ApplicationFailure) throw error;
     return readRefusal(deps, input, paymentIntentId, error);
   }
+  return judge(deps, input, canceled);
 }
 
-/** What a cancel that did not succeed means. Only `payment_intent_unexpected_state` says "look at the status". */
+/** The reason is part of the key: a later unwinding may have another, and a key stands for one request only. */
+function cancelKey(deps: ActivityDeps, { checkoutId, cancellationReason, n }: EndPaymentInput): string {
+  return stripeIdempotencyKey(deps.holdfastEnv, checkoutId, 'cancel', `${cancellationReason}:${n}`);
+}
+
+/** What a cancel that did not succeed means: its row in the table. */
 async function readRefusal(
   deps: ActivityDeps,
   input: EndPaymentInput,
   paymentIntentId: string,
   error: unknown,
 ): Promise<EndPaymentOutcome> {
-  const failure = readStripeFailure(error);
-  switch (failure.kind) {
-    case 'no_reply':
-      throw tryAgain('Stripe gave no readable answer to a cancel', 'StripeNoReply');
-    case 'not_executed':
-      throw tryAgain('Stripe did not execute a cancel', 'StripeNotExecuted', failure.retryAfterMs);
-    case 'server_error':
-      return { outcome: 'again' };
-    case 'unexpected_state': {
-      const payment = await read(deps, input.checkoutId, paymentIntentId);
-      return CANCELLABLE.has(payment.status) ? { outcome: 'again' } : judge(deps, input, payment);
-    }
-    case 'unauthorized':
-      return unauthorized(deps, input.checkoutId);
-    case 'rejected':
-      await report(deps, input.checkoutId, 'payment_end_rejected', { code: failure.code, n: input.n });
-      return { outcome: 'again' };
-  }
+  const { checkoutId } = input;
+  const { decision, failure } = decisionOn('cancel', error);
+  await tell(deps, { checkoutId, call: 'cancel', decision, failure });
+  if (decision.next === 'same_key') throw sameKeyAgain('cancel', failure);
+  if (!decision.look) return { outcome: 'again' };
+  const payment = await read(deps, checkoutId, paymentIntentId);
+  return isCancellable(input, payment) ? { outcome: 'again' } : judge(deps, input, payment);
+}
+
+/** `processing` may refuse a cancel, and an authorised payment is worth an order: both only where the caller says so. */
+function isCancellable(input: EndPaymentInput, { status }: PaymentIntentReply): boolean {
+  if (status === 'processing') return input.isVoid;
+  if (status === 'requires_capture') return input.isVoid || input.isReleased;
+  return CANCELLABLE.has(status);
 }
 
 /** A status that is not cancelled from here, read as what it says and no more. */
@@ -117,74 +109,19 @@ async function judge(
   payment: PaymentIntentReply,
 ): Promise<EndPaymentOutcome> {
   const { checkoutId } = input;
-  switch (payment.status) {
-    case 'canceled':
-      return { outcome: 'canceled' };
-    case 'succeeded':
-      if (isPaidInFull(deps, input, payment)) return { outcome: 'succeeded', paymentIntentId: payment.id };
-      await report(deps, checkoutId, 'payment_does_not_match', {
-        amount_received_minor: payment.amountReceivedMinor,
-        currency: payment.currency,
-      });
-      return { outcome: 'kept', paymentStatus: payment.status };
-    case 'processing':
-      return { outcome: 'kept', paymentStatus: payment.status };
-    default:
-      await report(deps, checkoutId, 'payment_status_unexpected', { payment_status: payment.status });
-      return { outcome: 'kept', paymentStatus: payment.status };
+  const { status, currency } = payment;
+  if (status === 'canceled') return { outcome: 'canceled' };
+  if (isPaidInFull(deps, input, payment)) return { outcome: 'succeeded', paymentIntentId: payment.id };
+  if (isAuthorisedInFull(deps, input, payment)) return { outcome: 'authorised', paymentIntentId: payment.id };
+  if (status === 'succeeded' || status === 'requires_capture') {
+    const { amountReceivedMinor, amountCapturableMinor } = payment;
+    await report(deps, checkoutId, 'payment_does_not_match', {
+      amount_received_minor: amountReceivedMinor,
+      amount_capturable_minor: amountCapturableMinor,
+      currency,
+    });
+  } else if (status !== 'processing') {
+    await report(deps, checkoutId, 'payment_status_unexpected', { payment_status: status });
   }
-}
-
-/** Whether a succeeded PaymentIntent is this checkout's and its money is all there, in the right currency. */
-export function isPaidInFull(
-  deps: ActivityDeps,
-  expected: { checkoutId: string; amountMinor: number; currency: string },
-  payment: PaymentIntentReply,
-): boolean {
-  return (
-    payment.status === 'succeeded' &&
-    isOurs(deps, payment, expected.checkoutId) &&
-    payment.amountReceivedMinor === expected.amountMinor &&
-    payment.currency === expected.currency
-  );
-}
-
-/** Reads the payment for a decision. Any failure is retried: nothing may be concluded from it. */
-export async function read(
-  deps: ActivityDeps,
-  checkoutId: string,
-  paymentIntentId: string,
-): Promise<PaymentIntentReply> {
-  try {
-    return await retrievePaymentIntent(deps.stripe, paymentIntentId);
-  } catch (error) {
-    const failure = readStripeFailure(error);
-    if (failure.kind === 'unauthorized') return unauthorized(deps, checkoutId);
-    if (failure.kind === 'rejected')
-      await report(deps, checkoutId, 'payment_unreadable', { code: failure.code });
-    throw tryAgain('Stripe could not be asked for a payment', 'StripeUnreadable');
-  }
-}
-
-async function unauthorized(deps: ActivityDeps, checkoutId: string): Promise<never> {
-  await report(deps, checkoutId, 'stripe_key_refused', {});
-  throw tryAgain('Stripe refuses our key', 'StripeUnauthorized', UNAUTHORIZED_RETRY_MS);
-}
-
-async function renew(deps: ActivityDeps, { checkoutId }: EndPaymentInput) {
-  return renewLease(deps.pool, {
-    checkoutId,
-    reclaimGraceSeconds: deps.policy.reclaimGraceSeconds,
-    holdMaxSeconds: deps.holdMaxSeconds,
-  });
-}
-
-async function report(
-  deps: ActivityDeps,
-  checkoutId: string,
-  kind: string,
-  detail: Record<string, unknown>,
-): Promise<void> {
-  log.warn('incident', { checkout_id: checkoutId, kind });
-  await openIncident(deps.pool, { checkoutId, kind, detail });
+  return { outcome: 'kept', paymentStatus: status };
 }

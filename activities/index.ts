@@ -1,4 +1,5 @@
 // All side effects of the sagas, over dependencies that are given.
+import { capturePaymentActivities } from './capture-payment';
 import { checkoutActivities } from './checkout';
 import { createPaymentActivities } from './create-payment';
 import type { ActivityDeps } from './deps';
@@ -20,7 +21,12 @@ export function createStripeCreateActivities(deps: ActivityDeps) {
 
 /** Every other call to Stripe. */
 export function createStripeActivities(deps: ActivityDeps) {
-  return { ...endPaymentActivities(deps), ...readPaymentActivities(deps), ...refundActivities(deps) };
+  return {
+    ...endPaymentActivities(deps),
+    ...readPaymentActivities(deps),
+    ...capturePaymentActivities(deps),
+    ...refundActivities(deps),
+  };
 }
 
 export type MainActivities = ReturnType<typeof createMainActivities>;

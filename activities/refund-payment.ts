@@ -2,12 +2,10 @@
 import { ApplicationFailure } from '@temporalio/activity';
 
 import { stripeIdempotencyKey } from '../contracts/ids';
-import { openIncident } from '../db/incidents';
 import { advanceRefund, readPendingRefund, recordRefund } from '../db/refunds';
 import { parseRefund, type RefundReply } from '../platform/stripe';
-import { readStripeFailure } from '../platform/stripe-failures';
+import { decisionOn, report, sameKeyAgain, tell } from './decisions';
 import type { ActivityDeps } from './deps';
-import { tryAgain, UNAUTHORIZED_RETRY_MS } from './stripe-calls';
 
 export type RefundOutcome =
   | { outcome: 'nothing_due' }
@@ -94,27 +92,15 @@ async function readRefusal(
   error: unknown,
 ): Promise<RefundOutcome> {
   if (error instanceof ApplicationFailure) throw error;
-  const failure = readStripeFailure(error);
-  switch (failure.kind) {
-    case 'no_reply':
-      throw tryAgain('Stripe gave no readable answer to a refund', 'StripeNoReply');
-    case 'not_executed':
-      throw tryAgain('Stripe did not execute a refund', 'StripeNotExecuted', failure.retryAfterMs);
-    case 'server_error':
+  const { decision, failure } = decisionOn('refund', error);
+  await tell(deps, { checkoutId, call: 'refund', decision, failure });
+  switch (decision.next) {
+    case 'same_key':
+      throw sameKeyAgain('refund', failure);
+    case 'new_key':
       await advanceRefund(deps.pool, { requestKey: refund.requestKey, n: refund.n });
       return { outcome: 'again' };
-    case 'unauthorized':
-      await report(deps, checkoutId, 'stripe_key_refused', {});
-      throw tryAgain('Stripe refuses our key', 'StripeUnauthorized', UNAUTHORIZED_RETRY_MS);
-    case 'unexpected_state':
-    case 'rejected':
-      await report(deps, checkoutId, 'refund_rejected', {
-        code: failure.kind === 'rejected' ? failure.code : failure.kind,
-      });
+    case 'stop':
       return { outcome: 'failed' };
   }
-}
-
-async function report(deps: ActivityDeps, checkoutId: string, kind: string, detail: Record<string, unknown>) {
-  await openIncident(deps.pool, { checkoutId, kind, detail });
 }

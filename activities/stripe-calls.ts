@@ -1,6 +1,7 @@
 // Leaves under the payment activities: one Stripe call each, and how its failure is told to Temporal.
 import { ApplicationFailure } from '@temporalio/activity';
 
+import type { CaptureMethod } from '../contracts/checkout';
 import { reservationIdsMetadata, checkoutWorkflowId, stripeIdempotencyKey } from '../contracts/ids';
 import { parsePaymentIntent, type PaymentIntentReply } from '../platform/stripe';
 import type { ActivityDeps } from './deps';
@@ -26,6 +27,7 @@ export interface CreateInput {
   currency: string;
   reservationIds: string[];
   openedAtUnixSeconds: number;
+  captureMethod: CaptureMethod;
 }
 
 /** Parameters depend on the checkout alone, so that a repeated key always carries the same body. */
@@ -33,12 +35,12 @@ export async function createPaymentIntent(
   deps: ActivityDeps,
   input: CreateInput,
 ): Promise<PaymentIntentReply> {
-  const { checkoutId, n, amountMinor, currency, reservationIds } = input;
+  const { checkoutId, n, amountMinor, currency, reservationIds, captureMethod } = input;
   const reply = await deps.stripe.paymentIntents.create(
     {
       amount: amountMinor,
       currency,
-      capture_method: 'automatic',
+      capture_method: captureMethod,
       allowed_payment_method_types: deps.paymentMethodTypes as never,
       metadata: {
         holdfast_env: deps.holdfastEnv,

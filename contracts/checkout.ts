@@ -36,6 +36,8 @@ export type FailureCode =
   | 'payment_attempts_exhausted'
   | 'payment_intent_canceled'
   | 'payment_unresolved'
+  | 'capture_failed'
+  | 'sold_out_before_capture'
   | 'sold_out_after_payment';
 
 /** The `open` update's outcome: small, because it stays in history. The row holds the rest. */
@@ -55,12 +57,17 @@ export interface OpenedCheckout {
   policy: CheckoutPolicy;
 }
 
+/** When the money is taken: as the buyer pays, or in step 4, once the units are known to be there. */
+export const CAPTURE_METHODS = ['automatic', 'manual'] as const;
+export type CaptureMethod = (typeof CAPTURE_METHODS)[number];
+
 /** The worker's settings at the moment of opening; the run keeps them whatever is deployed later. */
 export interface CheckoutPolicy {
   windowSeconds: number;
   paymentAttemptsMax: number;
   reclaimGraceSeconds: number;
   endPaymentPauseMaxSeconds: number;
+  captureMethod: CaptureMethod;
 }
 
 /** How a checkout run ended: its result in Temporal. */
@@ -74,4 +81,6 @@ export interface CheckoutResult {
 export interface Unwinding {
   status: UnpaidStatus;
   failureCode: FailureCode | null;
+  /** An authorised or processing payment is cancelled as well: its units are gone, or an operator says so. */
+  isVoid?: boolean;
 }

@@ -170,3 +170,19 @@ export async function renewLease(
     holdMaxReached: row.hold_max_reached,
   };
 }
+
+/**
+ * Before a capture: renews the lease of what is held and takes lost units again if they are free, all lines or none.
+ * False: some are gone, or the checkout has closed; nothing was changed.
+ * @throws RefusedByDatabaseError `not_found`, `not_bound`.
+ */
+export async function secureUnits(
+  db: Db,
+  input: { checkoutId: string; reclaimGraceSeconds: number },
+): Promise<boolean> {
+  const row = await queryOne<{ is_secured: boolean }>(db, 'select secure_units($1, $2) as is_secured', [
+    input.checkoutId,
+    input.reclaimGraceSeconds,
+  ]);
+  return row.is_secured;
+}

@@ -1345,10 +1345,14 @@ begin
     end if;
     return new;
   end if;
-  v_allowed := case old.status
-    when 'held' then true
-    when 'confirmed' then false
-    else new.status = case when old.checkout_id is null then 'held' else 'confirmed' end
+  v_allowed := case
+    when old.status = 'held' then true
+    when old.status = 'confirmed' then false
+    when old.checkout_id is null then new.status = 'held'
+    when new.status = 'confirmed' then true
+    when new.status = 'held' then
+      exists (select 1 from checkouts c where c.id = old.checkout_id and checkout_is_open(c.status))
+    else false
   end;
   if new.status <> old.status and not v_allowed then
     raise exception using
@@ -1703,6 +1707,30 @@ begin
 end
 $function$;
 comment on function reserve_inventory_for_payment(p_payment_intent_id text, p_order_items jsonb, p_expiration_minutes integer) is 'Holds every line or none. True: held, or already held or confirmed with the same items (the deadline is not moved). False: a line is short or unknown. Raises 22023 for bad items, HF003 for other items, HF002 for a checkout''s id.';
+
+CREATE OR REPLACE FUNCTION public.secure_units(p_checkout_id uuid, p_reclaim_grace_seconds integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_checkout checkouts%rowtype;
+begin
+  v_checkout := _begin_settlement(p_checkout_id);
+  if not checkout_is_open(v_checkout.status) or not _reclaim_lost_lines(v_checkout) then
+    return false;
+  end if;
+  update inventory_reservations r
+  set
+    status = 'held',
+    reclaim_after = greatest(r.reclaim_after, clock_timestamp() + make_interval(secs => p_reclaim_grace_seconds))
+  where r.checkout_id = p_checkout_id;
+  return true;
+end
+$function$;
+comment on function secure_units(p_checkout_id uuid, p_reclaim_grace_seconds integer) is 'True: every unit of the open checkout is held, with a lease of now + grace. False: some are gone, or it is closed; nothing was changed. HF006: no such checkout, HF007: never bound.';
 
 -- triggers
 

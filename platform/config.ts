@@ -33,6 +33,7 @@ export interface CheckoutConfig {
   reclaimGraceSeconds: number;
   holdMaxSeconds: number;
   endPaymentPauseMaxSeconds: number;
+  captureMethod: 'automatic' | 'manual';
 }
 
 export interface Config {
@@ -132,6 +133,7 @@ function toConfig(env: Environment): Config {
       reclaimGraceSeconds: env.RECLAIM_GRACE_SECONDS,
       holdMaxSeconds: env.HOLD_MAX_SECONDS,
       endPaymentPauseMaxSeconds: env.END_PAYMENT_PAUSE_MAX_SECONDS,
+      captureMethod: env.CAPTURE_METHOD,
     },
     secrets: { checkoutTokenSecret: env.CHECKOUT_TOKEN_SECRET, adminToken: env.ADMIN_TOKEN },
     ports: {

@@ -112,7 +112,12 @@ export const environmentSchema = z.object({
   PAYMENT_METHOD_TYPES: commaSeparated(/^[a-z0-9_]+$/, 'must be payment method types, separated by commas')
     .default(['card'])
     .describe("Stripe's `allowed_payment_method_types`, separated by commas."),
-  CAPTURE_METHOD: only('automatic').default('automatic').describe('When the money is taken: `automatic`.'),
+  CAPTURE_METHOD: z
+    .enum(['automatic', 'manual'])
+    .default('automatic')
+    .describe(
+      'When the money is taken: `automatic`, as the buyer pays; `manual`, once the units are secured.',
+    ),
   RESERVATIONS: only('on').default('on').describe('Whether units are held while a payment is awaited: `on`.'),
   SETTLEMENT: only('on').default('on').describe('Whether checkouts are settled without a person: `on`.'),
   LOG_LEVEL: z

@@ -24,6 +24,7 @@ export type Turn =
   | { to: 'open' }
   | { to: 'create' }
   | { to: 'wait' }
+  | { to: 'capture' }
   | { to: 'confirm' }
   | { to: 'unwind'; unwinding: Unwinding }
   | { to: 'closed'; result: CheckoutResult };
@@ -95,10 +96,9 @@ export class CheckoutRun {
   }
 
   /** All that came, as judged by a re-read: what Stripe says now counts, whatever the events said. */
-  takeEvents(): PaymentEvent[] {
-    const events = this.pending.splice(0);
-    this.judgedIds.push(...events.map((event) => event.eventId));
-    return events;
+  takeNews(): void {
+    this.judgedIds.push(...this.pending.splice(0).map((event) => event.eventId));
+    this.isAskedAgain = false;
   }
 
   takeJudgedIds(): string[] {

@@ -2,6 +2,7 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 
 import type { CheckoutInput, CheckoutResult, Unwinding } from '../contracts/checkout';
+import { captureStep } from './capture-step';
 import { CheckoutRun, waitForHandlers, type Turn } from './checkout-run';
 import { confirmStep } from './confirm-step';
 import { createStep } from './create-step';
@@ -47,6 +48,8 @@ async function take(run: CheckoutRun, turn: Exclude<Turn, { to: 'closed' }>): Pr
       return CancellationScope.nonCancellable(() => createStep(run));
     case 'wait':
       return waitStep(run);
+    case 'capture':
+      return CancellationScope.nonCancellable(() => captureStep(run));
     case 'confirm':
       return CancellationScope.nonCancellable(() => confirmStep(run));
     case 'unwind':

@@ -37,7 +37,7 @@ async function attempt(
   n: number,
   remainingMs: number,
 ): Promise<CreateOutcome | { outcome: 'gave_up' }> {
-  const { amountMinor, currency, reservationIds, openedAtUnixSeconds } = run.open;
+  const { amountMinor, currency, reservationIds, openedAtUnixSeconds, policy } = run.open;
   try {
     return await stripeCreate(remainingMs).createPayment({
       checkoutId: run.checkoutId,
@@ -46,6 +46,7 @@ async function attempt(
       currency,
       reservationIds,
       openedAtUnixSeconds,
+      captureMethod: policy.captureMethod,
     });
   } catch (error) {
     if (error instanceof ActivityFailure) return { outcome: 'gave_up' };

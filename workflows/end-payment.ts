@@ -1,11 +1,13 @@
 // Compensation's first half: go on until Stripe has said how the payment ended. Shared by checkout and settlement.
-import { TimeoutType } from '@temporalio/common';
-import { ActivityFailure, condition, TimeoutFailure } from '@temporalio/workflow';
+import { condition } from '@temporalio/workflow';
 
 import type { EndPaymentInput, EndPaymentOutcome } from '../activities/end-payment';
-import { renewLease, stripe } from './steps';
+import { renewLease, stripe, unlessNotTaken } from './steps';
 
-export type Ended = Extract<EndPaymentOutcome, { outcome: 'unbound' | 'canceled' | 'succeeded' }>;
+export type Ended = Extract<
+  EndPaymentOutcome,
+  { outcome: 'unbound' | 'canceled' | 'succeeded' | 'authorised' }
+>;
 
 export interface EndPaymentPlan {
   checkoutId: string;
@@ -16,6 +18,8 @@ export interface EndPaymentPlan {
   pauseMaxSeconds: number;
   /** Nothing is held any more: the end is still needed, a lease is not. */
   isReleased: boolean;
+  /** An authorised or processing payment is cancelled as well. */
+  isVoid: boolean;
   /** Wakes the loop before its pause is over. */
   hasNews: () => boolean;
   /** Called with each round: what came meanwhile is judged by the re-read. */
@@ -41,6 +45,7 @@ export async function endPayment(plan: EndPaymentPlan): Promise<Ended> {
       case 'unbound':
       case 'canceled':
       case 'succeeded':
+      case 'authorised':
         return outcome;
       case 'not_taken':
         continue;
@@ -60,28 +65,18 @@ export async function endPayment(plan: EndPaymentPlan): Promise<Ended> {
   }
 }
 
-async function attempt(
-  plan: EndPaymentPlan,
-  n: number,
-  isReleased: boolean,
-): Promise<EndPaymentOutcome | { outcome: 'not_taken' }> {
-  const { checkoutId, amountMinor, currency, cancellationReason } = plan;
-  try {
-    return await stripe(
-      'end the payment, or learn how it ended',
-      Math.floor((plan.reclaimGraceSeconds * 1000) / 3),
-    ).endPayment({ checkoutId, n, cancellationReason, amountMinor, currency, isReleased });
-  } catch (error) {
-    if (isNotTaken(error)) return { outcome: 'not_taken' };
-    throw error;
-  }
-}
-
-/** Nobody took the task in time. Retries end in this as well, with whatever timeout came last as the cause. */
-function isNotTaken(error: unknown): boolean {
-  return (
-    error instanceof ActivityFailure &&
-    error.cause instanceof TimeoutFailure &&
-    error.cause.timeoutType === TimeoutType.SCHEDULE_TO_START
+function attempt(plan: EndPaymentPlan, n: number, isReleased: boolean) {
+  const { checkoutId, amountMinor, currency, cancellationReason, isVoid, reclaimGraceSeconds } = plan;
+  const scheduleToStartMs = Math.floor((reclaimGraceSeconds * 1000) / 3);
+  return unlessNotTaken(() =>
+    stripe('end the payment, or learn how it ended', scheduleToStartMs).endPayment({
+      checkoutId,
+      n,
+      cancellationReason,
+      amountMinor,
+      currency,
+      isReleased,
+      isVoid,
+    }),
   );
 }

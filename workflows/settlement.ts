@@ -1,8 +1,11 @@
 // Settlement: what becomes of money that reached no running checkout, of a checkout whose run is gone, of every refund.
 import { CancellationScope, continueAsNew, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
 
+import type { ReleaseInput } from '../activities/checkout';
 import type { SettlementCase } from '../activities/settlement';
 import { settleSignal, type SettlementInput } from '../contracts/messages';
+import { capturePayment } from './capture-payment';
+import { CAPTURE_UNWINDINGS } from './capture-step';
 import { endPayment } from './end-payment';
 import { releaseUnproven } from './release-unproven';
 import {
@@ -71,24 +74,50 @@ async function settleOpen(task: Task, found: SettlementCase): Promise<void> {
     if (closed.outcome === 'bound') await settle(task);
     return;
   }
-  const ended = await end(task, found);
-  if (ended === 'succeeded') {
-    const { status } = await confirm(checkoutId, found, found.paymentIntentId);
+  const { paymentIntentId } = found;
+  const ended = await endOrCapture(task, found, paymentIntentId);
+  if (ended.to === 'confirm') {
+    const { status } = await confirm(checkoutId, found, paymentIntentId);
     if (status === 'refund_pending') await refund(checkoutId);
     return;
   }
-  await releaseCheckout({
+  await releaseCheckout({ checkoutId, ...ended.as, eventIds: found.unjudgedEventIds });
+}
+
+type OpenEnd = { to: 'confirm' } | { to: 'release'; as: Pick<ReleaseInput, 'status' | 'failureCode'> };
+
+/** The saga's own way from an open payment to its end: an authorised one is captured while its units are held. */
+async function endOrCapture(task: Task, found: SettlementCase, paymentIntentId: string): Promise<OpenEnd> {
+  const { checkoutId } = task;
+  const { amountMinor, currency, reclaimGraceSeconds } = found;
+  const ended = await end(task, found, false);
+  if (ended === 'succeeded') return { to: 'confirm' };
+  if (ended === 'canceled') {
+    return {
+      to: 'release',
+      as: { status: found.isDeadlinePassed ? 'expired' : 'canceled', failureCode: null },
+    };
+  }
+  const captured = await capturePayment({
     checkoutId,
-    status: found.isDeadlinePassed ? 'expired' : 'canceled',
-    failureCode: null,
-    eventIds: found.unjudgedEventIds,
+    paymentIntentId,
+    amountMinor,
+    currency,
+    reclaimGraceSeconds,
+    pauseMaxSeconds: found.endPaymentPauseMaxSeconds,
+    hasNews: () => task.isWoken,
+    onRound: () => void (task.isWoken = false),
   });
+  if (captured.outcome === 'captured') return { to: 'confirm' };
+  const { status, failureCode } = CAPTURE_UNWINDINGS[captured.outcome];
+  const voided = await end(task, found, true);
+  return voided === 'succeeded' ? { to: 'confirm' } : { to: 'release', as: { status, failureCode } };
 }
 
 /** A closed, unpaid checkout: late money re-claims the units if they are free, else it goes back. */
 async function settleUnpaid(task: Task, found: SettlementCase): Promise<string> {
   if (found.paymentIntentId === null) return found.status;
-  const ended = await end(task, found);
+  const ended = await end(task, found, false);
   if (ended !== 'succeeded') return found.status;
   return (await confirm(task.checkoutId, found, found.paymentIntentId)).status;
 }
@@ -97,7 +126,11 @@ function confirm(checkoutId: string, found: SettlementCase, paymentIntentId: str
   return confirmCheckout({ checkoutId, paymentIntentId, eventIds: found.unjudgedEventIds });
 }
 
-async function end(task: Task, found: SettlementCase): Promise<'canceled' | 'succeeded'> {
+async function end(
+  task: Task,
+  found: SettlementCase,
+  isVoid: boolean,
+): Promise<'canceled' | 'succeeded' | 'authorised'> {
   const { checkoutId } = task;
   const ended = await endPayment({
     checkoutId,
@@ -107,11 +140,12 @@ async function end(task: Task, found: SettlementCase): Promise<'canceled' | 'suc
     reclaimGraceSeconds: found.reclaimGraceSeconds,
     pauseMaxSeconds: found.endPaymentPauseMaxSeconds,
     isReleased: !found.isOpen,
+    isVoid,
     hasNews: () => task.isWoken,
     onRound: () => void (task.isWoken = false),
     onHoldMaxReached: () => releaseUnproven(checkoutId, found.unjudgedEventIds),
   });
-  return ended.outcome === 'succeeded' ? 'succeeded' : 'canceled';
+  return ended.outcome === 'unbound' ? 'canceled' : ended.outcome;
 }
 
 /** Goes on until the refund stands at Stripe, waits for an event there, or needs a person. */

@@ -1,5 +1,12 @@
 // The saga's calls: timeouts, retries and queues, each spelled out with its reason.
-import { ActivityFailure, isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { TimeoutType } from '@temporalio/common';
+import {
+  ActivityFailure,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 
 import type { MainActivities, StripeActivities, StripeCreateActivities } from '../activities';
 import { STRIPE_CREATE_TASK_QUEUE, STRIPE_TASK_QUEUE } from '../contracts/messages';
@@ -62,6 +69,13 @@ export const renewLease: Call<'renewLease'> = (input) =>
     () => durable.renewLease(input),
   );
 
+export const secureUnits: Call<'secureUnits'> = (input) =>
+  fastThen(
+    () =>
+      fast.secureUnits.executeWithOptions({ summary: 'hold every unit, or learn that it is gone' }, [input]),
+    () => durable.secureUnits(input),
+  );
+
 export const recordDecline: Call<'recordDecline'> = (input) =>
   fastThen(
     () => fast.recordDecline.executeWithOptions({ summary: 'count a declined attempt' }, [input]),
@@ -109,4 +123,23 @@ export function stripe(summary: string, scheduleToStartMs?: number) {
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '60s' },
     summary,
   });
+}
+
+/** An attempt at Stripe, or `not_taken` when no worker took it in time. */
+export async function unlessNotTaken<T>(attempt: () => Promise<T>): Promise<T | { outcome: 'not_taken' }> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (isNotTaken(error)) return { outcome: 'not_taken' };
+    throw error;
+  }
+}
+
+/** Nobody took the task in time. Retries end in this as well, with whatever timeout came last as the cause. */
+function isNotTaken(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof TimeoutFailure &&
+    error.cause.timeoutType === TimeoutType.SCHEDULE_TO_START
+  );
 }

@@ -17,13 +17,19 @@ export function undoCreate(run: CheckoutRun): Undo<Unwinding, Turn> {
       reclaimGraceSeconds: policy.reclaimGraceSeconds,
       pauseMaxSeconds: policy.endPaymentPauseMaxSeconds,
       hasNews: () => run.hasPendingEvents() || run.isAskedAgain,
-      onRound: () => {
-        run.takeEvents();
-        run.isAskedAgain = false;
-      },
+      onRound: () => run.takeNews(),
       onHoldMaxReached: () => releaseUnproven(run.checkoutId, run.takeJudgedIds()),
       isReleased: false,
+      isVoid: unwinding.isVoid ?? false,
     });
-    return ended.outcome === 'succeeded' ? { to: 'confirm' } : 'undone';
+    switch (ended.outcome) {
+      case 'succeeded':
+        return { to: 'confirm' };
+      case 'authorised':
+        return { to: 'capture' };
+      case 'canceled':
+      case 'unbound':
+        return 'undone';
+    }
   };
 }

@@ -1,12 +1,14 @@
 // Step 3: the payment window. Events are judged once each; the first that decides ends the wait, else the deadline does.
 import { condition, isCancellation } from '@temporalio/workflow';
 
-import type { FailureCode } from '../contracts/checkout';
+import type { FailureCode, Unwinding } from '../contracts/checkout';
 import { isHardDecline, type PaymentEvent } from '../contracts/payment-events';
 import type { UnpaidStatus } from '../contracts/statuses';
 import type { CheckoutRun, Turn } from './checkout-run';
 import { openIncident, recordDecline, recordProcessing, stripe } from './steps';
 import { showBound, showProcessing } from './visibility';
+
+const OPERATOR_CANCEL: Unwinding = { status: 'canceled', failureCode: null, isVoid: true };
 
 export async function waitStep(run: CheckoutRun): Promise<Turn> {
   showBound(run);
@@ -20,7 +22,8 @@ export async function waitStep(run: CheckoutRun): Promise<Turn> {
       if (turn !== null) return turn;
     }
   } catch (error) {
-    if (isCancellation(error)) return unwind('canceled');
+    // An operator's cancel, not the shopper's: an authorisation is let go as well.
+    if (isCancellation(error)) return { to: 'unwind', unwinding: OPERATOR_CANCEL };
     throw error;
   }
 }
@@ -69,8 +72,9 @@ async function reread(run: CheckoutRun, event?: PaymentEvent): Promise<Turn | nu
     currency,
   });
   if (payment.isPaidInFull) return { to: 'confirm' };
+  if (payment.isAuthorisedInFull) return { to: 'capture' };
   if (payment.status === 'canceled') return unwind('payment_failed', 'payment_intent_canceled');
-  if (payment.status === 'succeeded') {
+  if (payment.status === 'succeeded' || payment.status === 'requires_capture') {
     await openIncident({
       checkoutId,
       kind: 'payment_does_not_match',

@@ -32,6 +32,7 @@ const HOT = [
   'record_processing(uuid,text)',
   'release_checkout(uuid,text,text,text[])',
   'renew_lease(uuid,integer,integer)',
+  'secure_units(uuid,integer)',
 ];
 
 test('a role with nothing but EXECUTE can call the four required functions by name', async () => {
@@ -119,6 +120,7 @@ test.each(['repeatable read', 'serializable'])('%s is refused everywhere', async
     `confirm_checkout('${checkoutId}', 'pi_1', '{}')`,
     `release_checkout('${checkoutId}', 'expired', null, '{}')`,
     `renew_lease('${checkoutId}', 600, 86400)`,
+    `secure_units('${checkoutId}', 600)`,
     `record_decline('${checkoutId}', 'e', 'a', null, null, null)`,
     `record_processing('${checkoutId}', 'e')`,
     `close_events('${checkoutId}', '{}')`,

@@ -68,13 +68,16 @@ test('a bound PaymentIntent is never replaced or removed', async () => {
   }
 });
 
-/** DESIGN: held ends one way; a checkout's units come back only into an order, a bare hold may begin again. */
+/**
+ * Held ends one way. A checkout's units come back into an order, or, while it is open, into its hold (before a capture);
+ * a bare hold may begin again.
+ */
 const RESERVATION_MOVES: Record<'checkout' | 'bare', Record<ReservationStatus, ReservationStatus[]>> = {
   checkout: {
     held: ['confirmed', 'released', 'expired'],
     confirmed: [],
-    released: ['confirmed'],
-    expired: ['confirmed'],
+    released: ['confirmed', 'held'],
+    expired: ['confirmed', 'held'],
   },
   bare: {
     held: ['confirmed', 'released', 'expired'],

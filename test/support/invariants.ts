@@ -93,8 +93,8 @@ function boundOnce(checkouts: CheckoutRow[], ledger: Ledger, holdfastEnv: string
 }
 
 function hasBeenUsed(payment: LedgerPayment): boolean {
-  return payment.transitions.some(
-    ({ to }) => to === 'succeeded' || to === 'requires_action' || to === 'processing',
+  return payment.transitions.some(({ to }) =>
+    ['succeeded', 'requires_action', 'requires_capture', 'processing'].includes(to),
   );
 }
 

@@ -36,6 +36,7 @@ export interface WorldOptions {
   holdMaxSeconds?: number;
   settings?: Partial<ApiSettings>;
   createsPerSecond?: number;
+  paymentMethodTypes?: string[];
 }
 
 const POLICY: CheckoutPolicy = {
@@ -43,6 +44,7 @@ const POLICY: CheckoutPolicy = {
   paymentAttemptsMax: 3,
   reclaimGraceSeconds: 600,
   endPaymentPauseMaxSeconds: 120,
+  captureMethod: 'automatic',
 };
 
 export class World {
@@ -101,7 +103,12 @@ export class World {
 
   /** The workers of the product, with its own activities. */
   async startWorkers(): Promise<void> {
-    const { policy, holdMaxSeconds = 86_400, createsPerSecond = 1_000 } = this.options;
+    const {
+      policy,
+      holdMaxSeconds = 86_400,
+      createsPerSecond = 1_000,
+      paymentMethodTypes = ['card'],
+    } = this.options;
     this.workers = await createWorkers({
       connection: this.env.nativeConnection,
       namespace: this.env.namespace ?? 'default',
@@ -113,7 +120,7 @@ export class World {
         holdfastEnv: this.database.holdfastEnv,
         policy: { ...POLICY, ...policy },
         holdMaxSeconds,
-        paymentMethodTypes: ['card'],
+        paymentMethodTypes,
         runs: createCheckoutRuns(this.env.client),
       },
     });

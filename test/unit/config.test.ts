@@ -45,6 +45,7 @@ describe('loadConfig', () => {
         reclaimGraceSeconds: 600,
         holdMaxSeconds: 86_400,
         endPaymentPauseMaxSeconds: 120,
+        captureMethod: 'automatic',
       },
     });
   });
@@ -101,7 +102,7 @@ describe('loadConfig', () => {
       /^STRIPE_PUBLISHABLE_KEY/,
     ],
     ['a secret key alone', { STRIPE_SECRET_KEY: 'sk_test_1' }, /^STRIPE_PUBLISHABLE_KEY/],
-    ['manual capture', { CAPTURE_METHOD: 'manual' }, /^CAPTURE_METHOD only "automatic" is supported yet/],
+    ['another way to capture', { CAPTURE_METHOD: 'later' }, /^CAPTURE_METHOD/],
     ['check-only reservations', { RESERVATIONS: 'check-only' }, /^RESERVATIONS only "on" is supported yet/],
     ['paused settlement', { SETTLEMENT: 'paused' }, /^SETTLEMENT only "on" is supported yet/],
     ['a fraction', { PAYMENT_ATTEMPTS_MAX: '1.5' }, /^PAYMENT_ATTEMPTS_MAX/],

@@ -1,10 +1,10 @@
 // Money that came too late, and checkouts whose run is gone: settlement decides, once.
 import { checkoutWorkflowId } from '../../contracts/ids';
 import { readLedger, postJson } from '../support/ledger';
-import { addProduct, order, type Placed } from '../support/orders';
+import { addProduct, loseLease, order, takeAll } from '../support/orders';
 import type { CreateBody } from '../support/shop';
 import { until } from '../support/until';
-import { ADMIN_TOKEN, World } from '../support/world';
+import { World } from '../support/world';
 
 let world: World;
 
@@ -17,36 +17,15 @@ afterEach(async () => {
 });
 afterAll(() => world?.close());
 
-/** What happens after a grace in which nobody renewed: the database takes the units back. */
-async function loseLease({ checkout, stock, stockBefore }: Placed): Promise<void> {
-  await world.pool.query(
-    `update inventory_reservations set reclaim_after = clock_timestamp() - interval '1 second' where checkout_id = $1`,
-    [checkout.checkout_id],
-  );
-  const response = await fetch(`${world.apiUrl}/api/maintenance/cleanup-reservations`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
-  });
-  expect(response.status).toBe(200);
-  expect(await stock()).toBe(stockBefore);
-}
-
 const terminate = (checkout: CreateBody) =>
   world.env.client.workflow.getHandle(checkoutWorkflowId(checkout.checkout_id)).terminate('test');
 
 const pay = async (checkout: CreateBody) => expect((await world.pay(checkout)).body.status).toBe('succeeded');
 
-/** Another buyer takes and pays every unit. */
-async function takeAll({ productId, stockBefore }: Placed): Promise<void> {
-  const other = await world.shop.open([{ drop_product_id: productId, quantity: stockBefore }]);
-  await pay(other);
-  await world.reach(other, 'confirmed');
-}
-
 describe('the lease was lost, and the run still waits', () => {
   test('paid while the units are free: re-claimed and confirmed, no refund', async () => {
     const placed = await order(world, 1, 1);
-    await loseLease(placed);
+    await loseLease(world, placed);
     await pay(placed.checkout);
     await world.reach(placed.checkout, 'confirmed');
     expect(await placed.stock()).toBe(0);
@@ -55,8 +34,8 @@ describe('the lease was lost, and the run still waits', () => {
 
   test('paid while the units are gone: refunded once, and the buyer is told', async () => {
     const placed = await order(world, 1, 1);
-    await loseLease(placed);
-    await takeAll(placed);
+    await loseLease(world, placed);
+    await takeAll(world, placed);
     await pay(placed.checkout);
     const body = await world.reach(placed.checkout, 'refunded');
     expect(body).toMatchObject({
@@ -77,8 +56,8 @@ describe('the lease was lost, and the run still waits', () => {
   ])('the reply to the refund %s: exactly one refund', async (_name, fault) => {
     await world.fault({ operation: 'refunds.create', ...fault });
     const placed = await order(world, 1, 1);
-    await loseLease(placed);
-    await takeAll(placed);
+    await loseLease(world, placed);
+    await takeAll(world, placed);
     await pay(placed.checkout);
     await world.reach(placed.checkout, 'refunded');
     const { refunds } = await readLedger(world.simulatorUrl);
@@ -100,8 +79,8 @@ describe('the run was terminated', () => {
   test('the units were given away, and the payment comes: refunded', async () => {
     const placed = await order(world, 1, 1);
     await terminate(placed.checkout);
-    await loseLease(placed);
-    await takeAll(placed);
+    await loseLease(world, placed);
+    await takeAll(world, placed);
     await pay(placed.checkout);
     const body = await world.reach(placed.checkout, 'refunded');
     expect(body.refund).toEqual({ state: 'succeeded', amount: placed.checkout.amount });
