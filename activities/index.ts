@@ -4,6 +4,7 @@ import { checkoutActivities } from './checkout';
 import { createPaymentActivities } from './create-payment';
 import type { ActivityDeps } from './deps';
 import { endPaymentActivities } from './end-payment';
+import { moneyActivities } from './money';
 import { paymentNewsActivities } from './payment-news';
 import { readPaymentActivities } from './read-payment';
 import { refundActivities } from './refund-payment';
@@ -25,6 +26,7 @@ export function createStripeActivities(deps: ActivityDeps) {
     ...endPaymentActivities(deps),
     ...readPaymentActivities(deps),
     ...capturePaymentActivities(deps),
+    ...moneyActivities(deps),
     ...refundActivities(deps),
   };
 }

@@ -1,54 +1,52 @@
 // The only code that refunds. The decision is a row written before; this carries it out, once.
-import { ApplicationFailure } from '@temporalio/activity';
-
 import { stripeIdempotencyKey } from '../contracts/ids';
-import { advanceRefund, readPendingRefund, recordRefund } from '../db/refunds';
+import { advanceRefund, listPendingRefunds, recordRefund, type PendingRefund } from '../db/refunds';
 import { parseRefund, type RefundReply } from '../platform/stripe';
-import { decisionOn, report, sameKeyAgain, tell } from './decisions';
+import { decisionOn, sameKeyAgain, tell } from './decisions';
 import type { ActivityDeps } from './deps';
+import { listRefunds, stateOf } from './money';
 
 export type RefundOutcome =
-  | { outcome: 'nothing_due' }
-  | { outcome: 'refunded' }
-  /** Accepted, and not through yet: a later event tells. */
-  | { outcome: 'pending' }
+  /** Every refund that was decided stands at Stripe, or was refused there; a person knows of what failed. */
+  | { outcome: 'done' }
   /** A definite error, stored under this key: the row's `n` has moved on, try again after a pause. */
-  | { outcome: 'again' }
-  /** Only a person can finish it; an incident is open. */
-  | { outcome: 'failed' };
-
-type PendingRefund = NonNullable<Awaited<ReturnType<typeof readPendingRefund>>>;
+  | { outcome: 'again' };
 
 export function refundActivities(deps: ActivityDeps) {
   return {
+    /** Sends what has been decided for a checkout and is not at Stripe yet. */
     async refundPayment({ checkoutId }: { checkoutId: string }): Promise<RefundOutcome> {
-      const refund = await readPendingRefund(deps.pool, checkoutId);
-      if (refund === null) return { outcome: 'nothing_due' };
-      try {
-        const known = await findRefund(deps, refund);
-        return await record(
-          deps,
-          checkoutId,
-          refund,
-          known ?? (await createRefund(deps, checkoutId, refund)),
-        );
-      } catch (error) {
-        return readRefusal(deps, checkoutId, refund, error);
+      let outcome: RefundOutcome = { outcome: 'done' };
+      for (const refund of await listPendingRefunds(deps.pool, checkoutId)) {
+        if (refund.stripeRefundId !== null) continue;
+        if ((await carryOut(deps, checkoutId, refund)) === 'again') outcome = { outcome: 'again' };
       }
+      return outcome;
     },
   };
 }
 
-/** The refund this request made before, if it did: by id, else by the request key in its metadata. */
-async function findRefund(deps: ActivityDeps, refund: PendingRefund): Promise<RefundReply | null> {
-  if (refund.stripeRefundId !== null) {
-    return parseRefund(await deps.stripe.refunds.retrieve(refund.stripeRefundId));
+async function carryOut(
+  deps: ActivityDeps,
+  checkoutId: string,
+  refund: PendingRefund,
+): Promise<'done' | 'again'> {
+  const { requestKey } = refund;
+  const known = await listRefunds(deps, checkoutId, refund.paymentIntentId);
+  let reply = known.find(({ metadata }) => metadata['request_key'] === requestKey);
+  if (reply === undefined) {
+    try {
+      reply = await createRefund(deps, checkoutId, refund);
+    } catch (error) {
+      return readRefusal(deps, checkoutId, refund, error);
+    }
   }
-  const list = await deps.stripe.refunds.list({ payment_intent: refund.paymentIntentId, limit: 100 });
-  const replies = list.data.map(parseRefund);
-  return replies.find((reply) => reply.metadata['request_key'] === refund.requestKey) ?? null;
+  const { id, failureReason } = reply;
+  await recordRefund(deps.pool, { requestKey, stripeRefundId: id, state: stateOf(reply), failureReason });
+  return 'done';
 }
 
+/** Parameters depend on the row alone, so that a repeated key always carries the same body. */
 async function createRefund(
   deps: ActivityDeps,
   checkoutId: string,
@@ -67,40 +65,28 @@ async function createRefund(
   return parseRefund(reply);
 }
 
-async function record(
-  deps: ActivityDeps,
-  checkoutId: string,
-  refund: PendingRefund,
-  reply: RefundReply,
-): Promise<RefundOutcome> {
-  const state = reply.status === 'succeeded' ? 'succeeded' : isFailed(reply) ? 'failed' : 'pending';
-  await recordRefund(deps.pool, { requestKey: refund.requestKey, stripeRefundId: reply.id, state });
-  if (state === 'succeeded') return { outcome: 'refunded' };
-  if (state === 'pending') return { outcome: 'pending' };
-  await report(deps, checkoutId, 'refund_failed', { refund_id: reply.id });
-  return { outcome: 'failed' };
-}
-
-function isFailed(reply: RefundReply): boolean {
-  return reply.status === 'failed' || reply.status === 'canceled';
-}
-
 async function readRefusal(
   deps: ActivityDeps,
   checkoutId: string,
-  refund: PendingRefund,
+  { requestKey, n }: PendingRefund,
   error: unknown,
-): Promise<RefundOutcome> {
-  if (error instanceof ApplicationFailure) throw error;
+): Promise<'done' | 'again'> {
   const { decision, failure } = decisionOn('refund', error);
-  await tell(deps, { checkoutId, call: 'refund', decision, failure });
   switch (decision.next) {
     case 'same_key':
+      await tell(deps, { checkoutId, call: 'refund', decision, failure });
       throw sameKeyAgain('refund', failure);
     case 'new_key':
-      await advanceRefund(deps.pool, { requestKey: refund.requestKey, n: refund.n });
-      return { outcome: 'again' };
+      await advanceRefund(deps.pool, { requestKey, n });
+      return 'again';
     case 'stop':
-      return { outcome: 'failed' };
+      // The row tells: failed and its incident are one transaction.
+      await recordRefund(deps.pool, {
+        requestKey,
+        stripeRefundId: null,
+        state: 'failed',
+        failureReason: failure.code,
+      });
+      return 'done';
   }
 }

@@ -1,8 +1,10 @@
 // What settlement needs to know before it decides, and of Temporal.
+import type { RefundDecision, RefundRequest } from '../contracts/refunds';
 import { isOpenCheckoutStatus } from '../contracts/statuses';
 import type { CheckoutStatus } from '../contracts/statuses';
 import { readCheckout } from '../db/checkouts';
 import { listUnjudgedEventIds } from '../db/inbox';
+import { requestRefund } from '../db/refunds';
 import type { ActivityDeps } from './deps';
 
 /** A checkout as settlement finds it. */
@@ -16,7 +18,9 @@ export interface SettlementCase {
   currency: string;
   reclaimGraceSeconds: number;
   endPaymentPauseMaxSeconds: number;
+  /** But for those that tell of refunds and disputes: they are judged where the money is recorded. */
   unjudgedEventIds: string[];
+  hasMoneyNews: boolean;
 }
 
 export function settlementActivities(deps: ActivityDeps) {
@@ -35,8 +39,17 @@ export function settlementActivities(deps: ActivityDeps) {
         currency: row.currency ?? '',
         reclaimGraceSeconds: deps.policy.reclaimGraceSeconds,
         endPaymentPauseMaxSeconds: deps.policy.endPaymentPauseMaxSeconds,
-        unjudgedEventIds: await listUnjudgedEventIds(deps.pool, checkoutId),
+        unjudgedEventIds: await listUnjudgedEventIds(deps.pool, checkoutId, 'payment'),
+        hasMoneyNews: (await listUnjudgedEventIds(deps.pool, checkoutId, 'money')).length > 0,
       };
+    },
+
+    /** An operator's refund: the decision is a row, written before Stripe is asked. */
+    async requestRefund({
+      requestKey,
+      ...request
+    }: RefundRequest & { requestKey: string }): Promise<RefundDecision> {
+      return requestRefund(deps.pool, requestKey, request);
     },
 
     async isCheckoutRunning({ checkoutId }: { checkoutId: string }): Promise<boolean> {

@@ -8,6 +8,11 @@ export function settlementWorkflowId(checkoutId: string): string {
   return `settle-${checkoutId}`;
 }
 
+/** `operationId`: a UUID derived from the operator's Idempotency-Key, so that a repeated request is the same operation. */
+export function operationWorkflowId(operationId: string): string {
+  return `operation-${operationId}`;
+}
+
 export const STRIPE_STEPS = ['create', 'cancel', 'capture', 'refund', 'orphan-cancel'] as const;
 export type StripeStep = (typeof STRIPE_STEPS)[number];
 

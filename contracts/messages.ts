@@ -8,6 +8,7 @@ import type { CheckoutStatus } from './statuses';
 
 export const CHECKOUT_WORKFLOW_TYPE = 'checkout';
 export const SETTLEMENT_WORKFLOW_TYPE = 'settlement';
+export const REFUND_ORDER_WORKFLOW_TYPE = 'refundOrder';
 
 /** Workflows and all PostgreSQL work. */
 export const MAIN_TASK_QUEUE = 'holdfast';

@@ -3,7 +3,14 @@ import { queryMaybeOne, queryOne, queryRows } from './query';
 import type { Db } from './query';
 
 export type EventOutcome =
-  'ignored' | 'no_effect' | 'confirmed' | 'refund_pending' | 'released' | 'attempt' | 'processing';
+  | 'ignored'
+  | 'no_effect'
+  | 'confirmed'
+  | 'refund_pending'
+  | 'released'
+  | 'attempt'
+  | 'processing'
+  | 'recorded';
 
 export interface NewEvent {
   eventId: string;
@@ -67,15 +74,19 @@ export async function markForwarded(db: Db, eventId: string): Promise<void> {
 /** A checkout has a handful of events; the bound keeps a flood of them out of one answer. */
 const UNJUDGED_MAX = 500;
 
-/** Ids of this checkout's events that nobody has judged, oldest first, at most 500. */
-export async function listUnjudgedEventIds(db: Db, checkoutId: string): Promise<string[]> {
+/** Ids of this checkout's events of the payment, or of refunds and disputes, that nobody has judged; at most 500. */
+export async function listUnjudgedEventIds(
+  db: Db,
+  checkoutId: string,
+  about: 'payment' | 'money',
+): Promise<string[]> {
   const rows = await queryRows<{ event_id: string }>(
     db,
     `select event_id from webhook_events
-     where checkout_id = $1 and outcome is null
+     where checkout_id = $1 and outcome is null and (type like 'payment_intent.%') = ($2 = 'payment')
      order by received_at, event_id
-     limit $2`,
-    [checkoutId, UNJUDGED_MAX],
+     limit $3`,
+    [checkoutId, about, UNJUDGED_MAX],
   );
   return rows.map((row) => row.event_id);
 }

@@ -1,5 +1,6 @@
-// Refunds: decided by confirm_checkout, carried out by settlement, told here what Stripe answered.
-import { queryMaybeOne, queryOne, toInteger } from './query';
+// Refunds: decided here before Stripe is asked, carried out by settlement, and told what Stripe says of them.
+import type { RefundDecision, RefundRequest } from '../contracts/refunds';
+import { queryOne, queryRows, toInteger } from './query';
 import type { Db } from './query';
 
 export type RefundState = 'pending' | 'succeeded' | 'failed';
@@ -23,24 +24,55 @@ interface RefundRow {
   payment_intent_id: string;
 }
 
-/** The refund of this checkout that is still to be carried out, or null. */
-export async function readPendingRefund(db: Db, checkoutId: string): Promise<PendingRefund | null> {
-  const row = await queryMaybeOne<RefundRow>(
+/** More decisions than this in one checkout wait for the next settlement. */
+const PENDING_MAX = 100;
+
+/** This checkout's refunds that have not come to an end, oldest first, at most 100. */
+export async function listPendingRefunds(db: Db, checkoutId: string): Promise<PendingRefund[]> {
+  const rows = await queryRows<RefundRow>(
     db,
     `select request_key, n, amount_minor, state, stripe_refund_id, payment_intent_id
-     from refunds where checkout_id = $1 and state = 'pending' order by created_at limit 1`,
-    [checkoutId],
+     from refunds where checkout_id = $1 and state = 'pending' order by created_at, request_key limit $2`,
+    [checkoutId, PENDING_MAX],
   );
-  return (
-    row && {
-      requestKey: row.request_key,
-      n: row.n,
-      amountMinor: toInteger(row.amount_minor),
-      state: row.state,
-      stripeRefundId: row.stripe_refund_id,
-      paymentIntentId: row.payment_intent_id,
-    }
+  return rows.map((row) => ({
+    requestKey: row.request_key,
+    n: row.n,
+    amountMinor: toInteger(row.amount_minor),
+    state: row.state,
+    stripeRefundId: row.stripe_refund_id,
+    paymentIntentId: row.payment_intent_id,
+  }));
+}
+
+/**
+ * An operator's decision, written with who and why; a known key answers as before.
+ * @throws RefusedByDatabaseError `not_found`.
+ */
+export async function requestRefund(
+  db: Db,
+  requestKey: string,
+  request: RefundRequest,
+): Promise<RefundDecision> {
+  const { returnedLines } = request;
+  const lines =
+    returnedLines === 'all'
+      ? 'all'
+      : returnedLines.map((line) => ({ drop_product_id: line.dropProductId, quantity: line.quantity }));
+  const row = await queryOne<{ outcome: RefundDecision['outcome']; amount_minor: string | null }>(
+    db,
+    'select * from request_refund($1, $2, $3, $4, $5, $6)',
+    [
+      requestKey,
+      request.checkoutId,
+      request.amountMinor,
+      JSON.stringify(lines),
+      request.requestedBy,
+      request.reason,
+    ],
   );
+  if (row.outcome !== 'decided') return { outcome: row.outcome };
+  return { outcome: 'decided', amountMinor: toInteger(row.amount_minor ?? '') };
 }
 
 /** After a definite answer other than success: `n` grows by one, once, however often it is asked with the same `n`. */
@@ -52,14 +84,54 @@ export async function advanceRefund(
   return { n: row.n };
 }
 
-/** What Stripe says of the refund. Succeeded moves the checkout to `refunded`; failed is for the caller to report. */
+/** What Stripe says of one refund. Succeeded moves order, checkout and named units along; failed opens an incident. */
 export async function recordRefund(
   db: Db,
-  refund: { requestKey: string; stripeRefundId: string; state: RefundState },
+  refund: {
+    requestKey: string;
+    stripeRefundId: string | null;
+    state: RefundState;
+    failureReason: string | null;
+  },
 ): Promise<void> {
-  await queryOne(db, 'select * from record_refund($1, $2, $3)', [
+  await queryOne(db, 'select * from record_refund($1, $2, $3, $4)', [
     refund.requestKey,
     refund.stripeRefundId,
     refund.state,
+    refund.failureReason,
+  ]);
+}
+
+export interface StripeRefund {
+  id: string;
+  /** Ours, from the metadata; null for one that a person made at Stripe. */
+  requestKey: string | null;
+  amountMinor: number;
+  state: RefundState;
+  failureReason: string | null;
+}
+
+/** All that Stripe knows of a payment's refunds and disputes, in one transaction with the events that told of it. */
+export async function recordMoney(
+  db: Db,
+  money: {
+    checkoutId: string;
+    refunds: readonly StripeRefund[];
+    disputedAtUnixSeconds: number | null;
+    eventIds: readonly string[];
+  },
+): Promise<void> {
+  const refunds = money.refunds.map((refund) => ({
+    id: refund.id,
+    request_key: refund.requestKey,
+    amount_minor: refund.amountMinor,
+    state: refund.state,
+    failure_reason: refund.failureReason,
+  }));
+  await queryRows(db, 'select record_money($1, $2, to_timestamp($3), $4)', [
+    money.checkoutId,
+    JSON.stringify(refunds),
+    money.disputedAtUnixSeconds,
+    money.eventIds,
   ]);
 }

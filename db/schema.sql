@@ -117,7 +117,7 @@ create table inventory_journal (
   reservations integer default 0 not null,
   written_at timestamp with time zone default clock_timestamp() not null,
   constraint inventory_journal_check CHECK (((units > 0) OR ((kind = 'total'::text) AND (units <> 0)))),
-  constraint inventory_journal_kind_check CHECK ((kind = ANY (ARRAY['total'::text, 'reserve'::text, 'release'::text, 'expire'::text, 'reclaim'::text, 'confirm'::text]))),
+  constraint inventory_journal_kind_check CHECK ((kind = ANY (ARRAY['total'::text, 'reserve'::text, 'release'::text, 'expire'::text, 'reclaim'::text, 'confirm'::text, 'return'::text]))),
   constraint inventory_journal_pkey PRIMARY KEY (id)
 );
 
@@ -131,8 +131,10 @@ create table inventory_reservations (
   status text default 'held'::text not null,
   checkout_id uuid,
   reclaim_after timestamp with time zone not null,
+  returned_quantity integer default 0 not null,
   constraint inventory_reservations_payment_intent_id_check CHECK (((length(payment_intent_id) >= 1) AND (length(payment_intent_id) <= 255))),
   constraint inventory_reservations_quantity_check CHECK ((quantity > 0)),
+  constraint inventory_reservations_returned_ck CHECK ((((returned_quantity >= 0) AND (returned_quantity <= quantity)) AND ((returned_quantity = 0) OR (status = 'confirmed'::text)))),
   constraint inventory_reservations_status_check CHECK ((status = ANY (ARRAY['held'::text, 'confirmed'::text, 'released'::text, 'expired'::text]))),
   constraint inventory_reservations_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
   constraint inventory_reservations_drop_product_id_fkey FOREIGN KEY (drop_product_id) REFERENCES drop_products(id) ON DELETE CASCADE,
@@ -182,6 +184,16 @@ create table payment_attempts (
   constraint payment_attempts_pkey PRIMARY KEY (checkout_id, attempt_id)
 );
 
+create table refund_lines (
+  request_key text not null,
+  drop_product_id uuid not null,
+  quantity integer not null,
+  returned_at timestamp with time zone,
+  constraint refund_lines_quantity_check CHECK ((quantity > 0)),
+  constraint refund_lines_request_key_fkey FOREIGN KEY (request_key) REFERENCES refunds(request_key),
+  constraint refund_lines_pkey PRIMARY KEY (request_key, drop_product_id)
+);
+
 create table refunds (
   request_key text not null,
   checkout_id uuid not null,
@@ -193,8 +205,17 @@ create table refunds (
   stripe_refund_id text,
   created_at timestamp with time zone default clock_timestamp() not null,
   updated_at timestamp with time zone default clock_timestamp() not null,
+  origin text default 'late'::text not null,
+  requested_by text,
+  reason text,
+  failure_reason text,
   constraint refunds_amount_minor_check CHECK ((amount_minor > 0)),
+  constraint refunds_audit_ck CHECK (((origin <> 'operator'::text) OR ((requested_by IS NOT NULL) AND (reason IS NOT NULL)))),
+  constraint refunds_key_ck CHECK ((length(request_key) <= 120)),
   constraint refunds_n_check CHECK ((n >= 0)),
+  constraint refunds_origin_check CHECK ((origin = ANY (ARRAY['late'::text, 'operator'::text, 'dashboard'::text]))),
+  constraint refunds_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
+  constraint refunds_requested_by_check CHECK (((length(requested_by) >= 1) AND (length(requested_by) <= 200))),
   constraint refunds_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'succeeded'::text, 'failed'::text]))),
   constraint refunds_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
   constraint refunds_pkey PRIMARY KEY (request_key),
@@ -222,7 +243,7 @@ create table webhook_events (
   reason text,
   judged_at timestamp with time zone,
   constraint webhook_events_check CHECK (((outcome IS NULL) = (judged_at IS NULL))),
-  constraint webhook_events_outcome_check CHECK ((outcome = ANY (ARRAY['ignored'::text, 'no_effect'::text, 'confirmed'::text, 'refund_pending'::text, 'released'::text, 'attempt'::text, 'processing'::text]))),
+  constraint webhook_events_outcome_check CHECK ((outcome = ANY (ARRAY['ignored'::text, 'no_effect'::text, 'confirmed'::text, 'refund_pending'::text, 'released'::text, 'attempt'::text, 'processing'::text, 'recorded'::text]))),
   constraint webhook_events_pkey PRIMARY KEY (event_id)
 );
 
@@ -301,7 +322,7 @@ create view inventory_drift as
  WITH reserved AS (
          SELECT inventory_reservations.drop_product_id,
             COALESCE(sum(inventory_reservations.quantity) FILTER (WHERE (inventory_reservations.status = 'held'::text)), (0)::bigint) AS held,
-            COALESCE(sum(inventory_reservations.quantity) FILTER (WHERE (inventory_reservations.status = 'confirmed'::text)), (0)::bigint) AS confirmed
+            COALESCE(sum((inventory_reservations.quantity - inventory_reservations.returned_quantity)) FILTER (WHERE (inventory_reservations.status = 'confirmed'::text)), (0)::bigint) AS confirmed
            FROM inventory_reservations
           GROUP BY inventory_reservations.drop_product_id
         ), journalled AS (
@@ -321,7 +342,12 @@ create view inventory_drift as
                     WHEN 'confirm'::text THEN (- inventory_journal.units)
                     ELSE (0)::bigint
                 END), (0)::numeric) AS held,
-            COALESCE(sum(inventory_journal.units) FILTER (WHERE (inventory_journal.kind = ANY (ARRAY['confirm'::text, 'reclaim'::text]))), (0)::numeric) AS confirmed
+            COALESCE(sum(
+                CASE
+                    WHEN (inventory_journal.kind = ANY (ARRAY['confirm'::text, 'reclaim'::text])) THEN inventory_journal.units
+                    WHEN (inventory_journal.kind = 'return'::text) THEN (- inventory_journal.units)
+                    ELSE (0)::bigint
+                END), (0)::numeric) AS confirmed
            FROM inventory_journal
           GROUP BY inventory_journal.drop_product_id
         ), counted AS (
@@ -338,6 +364,16 @@ create view inventory_drift as
            FROM ((drop_products p
              LEFT JOIN reserved r ON ((r.drop_product_id = p.id)))
              LEFT JOIN journalled j ON ((j.drop_product_id = p.id)))
+        ), refunded AS (
+         SELECT o.id,
+            o.checkout_id,
+            o.status,
+            o.amount_minor,
+            COALESCE(sum(f.amount_minor) FILTER (WHERE (f.state = 'succeeded'::text)), (0)::numeric) AS given_back,
+            COALESCE(sum(f.amount_minor) FILTER (WHERE (f.state <> 'failed'::text)), (0)::numeric) AS decided
+           FROM (orders o
+             LEFT JOIN refunds f ON ((f.checkout_id = o.checkout_id)))
+          GROUP BY o.id
         )
  SELECT 'units_do_not_add_up'::text AS kind,
     counted.id AS drop_product_id,
@@ -396,7 +432,21 @@ UNION ALL
    FROM checkouts c
   WHERE ((c.status = ANY (ARRAY['refund_pending'::text, 'refunded'::text])) AND (NOT (EXISTS ( SELECT 1
            FROM refunds f
-          WHERE (f.checkout_id = c.id)))));
+          WHERE (f.checkout_id = c.id)))))
+UNION ALL
+ SELECT 'order_status_without_refunds'::text AS kind,
+    NULL::uuid AS drop_product_id,
+    refunded.checkout_id,
+    jsonb_build_object('status', refunded.status, 'given_back', refunded.given_back) AS detail
+   FROM refunded
+  WHERE (refunded.status <> _order_status(refunded.amount_minor, refunded.given_back))
+UNION ALL
+ SELECT 'more_refunded_than_paid'::text AS kind,
+    NULL::uuid AS drop_product_id,
+    refunded.checkout_id,
+    jsonb_build_object('decided', refunded.decided) AS detail
+   FROM refunded
+  WHERE (refunded.decided > (refunded.amount_minor)::numeric);
 comment on view inventory_drift is 'Empty whenever nothing is broken. Read it in one statement: it compares many rows.';
 
 create view reclaimable_reservations as
@@ -536,6 +586,24 @@ end
 $function$;
 comment on function _find_checkout(p_checkout_id uuid, p_request_fingerprint text) is NULL;
 
+CREATE OR REPLACE FUNCTION public._follow_refunds(p_checkout_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_given_back numeric;
+begin
+  select coalesce(sum(amount_minor), 0) into v_given_back
+  from refunds where checkout_id = p_checkout_id and state = 'succeeded';
+  update orders set status = _order_status(amount_minor, v_given_back)
+  where checkout_id = p_checkout_id and status <> _order_status(amount_minor, v_given_back);
+  update checkouts set status = 'refunded'
+  where id = p_checkout_id and status = 'refund_pending' and amount_minor <= v_given_back;
+end
+$function$;
+comment on function _follow_refunds(p_checkout_id uuid) is NULL;
+
 CREATE OR REPLACE FUNCTION public._get_checkout(p_checkout_id uuid)
  RETURNS checkouts
  LANGUAGE plpgsql
@@ -612,7 +680,7 @@ begin
     from unnest(p_product_ids, p_quantities) as line (id, units)
     join drop_products p on p.id = line.id
     left join lateral (
-      select sum(r.quantity) as units
+      select sum(r.quantity - r.returned_quantity) as units
       from checkouts c
       join inventory_reservations r on r.checkout_id = c.id
       where c.customer_id = p_customer_id
@@ -626,6 +694,29 @@ begin
 end
 $function$;
 comment on function _line_over_limit(p_customer_id text, p_product_ids uuid[], p_quantities integer[], p_now timestamp with time zone) is NULL;
+
+CREATE OR REPLACE FUNCTION public._lines_to_return(p_checkout_id uuid, p_returned_lines jsonb, OUT product_ids uuid[], OUT quantities integer[], OUT is_possible boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  is_possible := true;
+  if p_returned_lines = '[]' then
+    return;
+  end if;
+  if p_returned_lines = '"all"' then
+    select array_agg(id order by id), array_agg(units order by id) into product_ids, quantities
+    from _units_out(p_checkout_id) as out_there (id, units) where units > 0;
+    return;
+  end if;
+  select parsed.product_ids, parsed.quantities into product_ids, quantities from _parse_lines(p_returned_lines) as parsed;
+  is_possible := not exists (
+    select 1 from unnest(product_ids, quantities) as line (id, units)
+    where line.units > coalesce((select o.units from _units_out(p_checkout_id) as o (id, units) where o.id = line.id), 0));
+end
+$function$;
+comment on function _lines_to_return(p_checkout_id uuid, p_returned_lines jsonb, OUT product_ids uuid[], OUT quantities integer[], OUT is_possible boolean) is NULL;
 
 CREATE OR REPLACE FUNCTION public._lock_checkout(p_checkout_id uuid)
  RETURNS void
@@ -692,6 +783,20 @@ AS $function$
   where c.id = p_checkout_id;
 $function$;
 comment on function _open_answer(p_checkout_id uuid, OUT outcome text, OUT status text, OUT failure_code text, OUT order_id uuid, OUT amount_minor bigint, OUT currency text, OUT payment_intent_id text, OUT opened_at_unix_seconds bigint, OUT reservation_ids uuid[]) is NULL;
+
+CREATE OR REPLACE FUNCTION public._order_status(p_amount_minor bigint, p_given_back_minor numeric)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select case
+    when p_given_back_minor >= p_amount_minor then 'refunded'
+    when p_given_back_minor > 0 then 'partially_refunded'
+    else 'paid'
+  end;
+$function$;
+comment on function _order_status(p_amount_minor bigint, p_given_back_minor numeric) is NULL;
 
 CREATE OR REPLACE FUNCTION public._parse_lines(p_items jsonb, OUT product_ids uuid[], OUT quantities integer[])
  RETURNS record
@@ -859,6 +964,30 @@ end
 $function$;
 comment on function _reclaim_lost_lines(p_checkout checkouts) is NULL;
 
+CREATE OR REPLACE FUNCTION public._record_dispute(p_checkout_id uuid, p_disputed_at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_key text;
+begin
+  update orders set disputed_at = p_disputed_at where checkout_id = p_checkout_id and disputed_at is null;
+  if found then
+    insert into incidents (checkout_id, kind, detail)
+    values (p_checkout_id, 'payment_disputed', jsonb_build_object('disputed_at', p_disputed_at))
+    on conflict (checkout_id, kind) where resolved_at is null do nothing;
+  end if;
+  for v_key in
+    select request_key from refunds
+    where checkout_id = p_checkout_id and state = 'pending' and stripe_refund_id is null
+  loop
+    perform _set_refund(v_key, null, 'failed', 'charge_disputed');
+  end loop;
+end
+$function$;
+comment on function _record_dispute(p_checkout_id uuid, p_disputed_at timestamp with time zone) is NULL;
+
 CREATE OR REPLACE FUNCTION public._release_own_holds(p_checkout_id uuid, p_status text)
  RETURNS integer
  LANGUAGE sql
@@ -899,6 +1028,69 @@ begin
 end
 $function$;
 comment on function _require_read_committed() is NULL;
+
+CREATE OR REPLACE FUNCTION public._return_units(p_request_key text, p_checkout_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[];
+  v_quantities integer[];
+begin
+  with due as (
+    update refund_lines set returned_at = clock_timestamp()
+    where request_key = p_request_key and returned_at is null
+    returning drop_product_id, quantity
+  )
+  select array_agg(drop_product_id order by drop_product_id), array_agg(quantity order by drop_product_id)
+  into v_ids, v_quantities
+  from due;
+  if v_ids is null then
+    return;
+  end if;
+  update inventory_reservations r
+  set returned_quantity = r.returned_quantity + line.units
+  from unnest(v_ids, v_quantities) as line (id, units)
+  where r.checkout_id = p_checkout_id and r.drop_product_id = line.id and r.status = 'confirmed';
+  perform _put_back(v_ids, v_quantities, cardinality(v_ids));
+end
+$function$;
+comment on function _return_units(p_request_key text, p_checkout_id uuid) is NULL;
+
+CREATE OR REPLACE FUNCTION public._set_refund(p_request_key text, p_stripe_refund_id text, p_state text, p_failure_reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_refund refunds%rowtype;
+begin
+  select * into v_refund from refunds where request_key = p_request_key;
+  if v_refund.state = 'failed' or (p_state = 'pending' and v_refund.stripe_refund_id is not null) then
+    return;
+  end if;
+  update refunds
+  set
+    stripe_refund_id = coalesce(p_stripe_refund_id, stripe_refund_id),
+    state = p_state,
+    failure_reason = case p_state when 'failed' then p_failure_reason end,
+    updated_at = clock_timestamp()
+  where request_key = p_request_key
+  returning * into v_refund;
+  if v_refund.state = 'succeeded' then
+    perform _return_units(p_request_key, v_refund.checkout_id);
+  elsif v_refund.state = 'failed' then
+    insert into incidents (checkout_id, kind, detail)
+    values (v_refund.checkout_id, 'refund_failed', jsonb_build_object(
+      'request_key', p_request_key, 'refund_id', v_refund.stripe_refund_id, 'amount_minor', v_refund.amount_minor,
+      'reason', p_failure_reason))
+    on conflict (checkout_id, kind) where resolved_at is null do nothing;
+  end if;
+  perform _follow_refunds(v_refund.checkout_id);
+end
+$function$;
+comment on function _set_refund(p_request_key text, p_stripe_refund_id text, p_state text, p_failure_reason text) is NULL;
 
 CREATE OR REPLACE FUNCTION public._settlement_answer(p_checkout_id uuid, OUT status text, OUT failure_code text, OUT order_id uuid)
  RETURNS record
@@ -1002,6 +1194,20 @@ begin
 end
 $function$;
 comment on function _take_units(p_product_ids uuid[], p_quantities integer[]) is NULL;
+
+CREATE OR REPLACE FUNCTION public._units_out(p_checkout_id uuid, OUT drop_product_id uuid, OUT units integer)
+ RETURNS SETOF record
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select r.drop_product_id, (r.quantity - r.returned_quantity - coalesce((
+    select sum(l.quantity) from refund_lines l join refunds f using (request_key)
+    where f.checkout_id = p_checkout_id and f.state = 'pending' and l.drop_product_id = r.drop_product_id
+      and l.returned_at is null), 0))::integer
+  from inventory_reservations r
+  where r.checkout_id = p_checkout_id and r.status = 'confirmed';
+$function$;
+comment on function _units_out(p_checkout_id uuid, OUT drop_product_id uuid, OUT units integer) is NULL;
 
 CREATE OR REPLACE FUNCTION public.advance_refund(p_request_key text, p_n integer)
  RETURNS integer
@@ -1394,16 +1600,18 @@ begin
   from (
     select
       a.drop_product_id,
-      a.quantity,
-      case a.status
-        when 'held' then 'reserve'
-        when 'released' then 'release'
-        when 'expired' then 'expire'
-        when 'confirmed' then case b.status when 'held' then 'confirm' else 'reclaim' end
+      case when a.status <> b.status then a.quantity else a.returned_quantity - b.returned_quantity end as quantity,
+      case
+        when a.status = b.status then 'return'
+        when a.status = 'held' then 'reserve'
+        when a.status = 'released' then 'release'
+        when a.status = 'expired' then 'expire'
+        when b.status = 'held' then 'confirm'
+        else 'reclaim'
       end as kind
     from after_move a
     join before_move b using (id)
-    where a.status <> b.status
+    where a.status <> b.status or a.returned_quantity <> b.returned_quantity
   ) as moves
   group by drop_product_id, kind;
   return null;
@@ -1514,6 +1722,42 @@ end
 $function$;
 comment on function record_decline(p_checkout_id uuid, p_event_id text, p_attempt_id text, p_error_code text, p_decline_code text, p_advice_code text) is 'Counts a declined attempt once, by its id. Answers how many different attempts there were.';
 
+CREATE OR REPLACE FUNCTION public.record_money(p_checkout_id uuid, p_refunds jsonb, p_disputed_at timestamp with time zone, p_event_ids text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_checkout checkouts%rowtype;
+  v_refund record;
+  v_key text;
+begin
+  perform _begin_checkout(p_checkout_id);
+  v_checkout := _get_checkout(p_checkout_id);
+  for v_refund in
+    select * from jsonb_to_recordset(p_refunds)
+      as r (id text, request_key text, amount_minor bigint, state text, failure_reason text)
+  loop
+    select f.request_key into v_key from refunds f
+    where f.checkout_id = p_checkout_id
+      and (f.stripe_refund_id = v_refund.id
+        or (f.stripe_refund_id is null and f.request_key = v_refund.request_key));
+    if not found then
+      v_key := 'dashboard:' || v_refund.id;
+      insert into refunds (request_key, checkout_id, payment_intent_id, amount_minor, currency, origin)
+      values (
+        v_key, p_checkout_id, v_checkout.payment_intent_id, v_refund.amount_minor, v_checkout.currency, 'dashboard');
+    end if;
+    perform _set_refund(v_key, v_refund.id, v_refund.state, v_refund.failure_reason);
+  end loop;
+  if p_disputed_at is not null then
+    perform _record_dispute(p_checkout_id, p_disputed_at);
+  end if;
+  perform _judge_events(p_checkout_id, p_event_ids, 'recorded');
+end
+$function$;
+comment on function record_money(p_checkout_id uuid, p_refunds jsonb, p_disputed_at timestamp with time zone, p_event_ids text[]) is 'Stripe''s refunds [{id, request_key, amount_minor, state, failure_reason}] and first dispute of a checkout''s payment. Repeating it changes nothing. HF006: no such checkout.';
+
 CREATE OR REPLACE FUNCTION public.record_processing(p_checkout_id uuid, p_event_id text)
  RETURNS void
  LANGUAGE plpgsql
@@ -1530,7 +1774,7 @@ end
 $function$;
 comment on function record_processing(p_checkout_id uuid, p_event_id text) is NULL;
 
-CREATE OR REPLACE FUNCTION public.record_refund(p_request_key text, p_stripe_refund_id text, p_state text, OUT state text, OUT status text)
+CREATE OR REPLACE FUNCTION public.record_refund(p_request_key text, p_stripe_refund_id text, p_state text, p_failure_reason text, OUT state text, OUT status text)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1543,22 +1787,13 @@ begin
   if not found then
     raise exception using errcode = 'HF006', message = 'no such refund', detail = p_request_key;
   end if;
-  perform _lock_checkout(v_checkout_id);
-  -- Stripe may report that a refund failed after it succeeded, never that it is pending again.
-  update refunds r
-  set
-    stripe_refund_id = coalesce(p_stripe_refund_id, r.stripe_refund_id),
-    state = case when p_state = 'pending' then r.state else p_state end,
-    updated_at = clock_timestamp()
-  where r.request_key = p_request_key and r.state <> 'failed';
-  select r.state into state from refunds r where r.request_key = p_request_key;
-  if state = 'succeeded' then
-    update checkouts c set status = 'refunded' where c.id = v_checkout_id and c.status = 'refund_pending';
-  end if;
-  select c.status into status from checkouts c where c.id = v_checkout_id;
+  perform _begin_checkout(v_checkout_id);
+  perform _set_refund(p_request_key, p_stripe_refund_id, p_state, p_failure_reason);
+  select r.state, c.status into state, status
+  from refunds r join checkouts c on c.id = r.checkout_id where r.request_key = p_request_key;
 end
 $function$;
-comment on function record_refund(p_request_key text, p_stripe_refund_id text, p_state text, OUT state text, OUT status text) is 'What Stripe says of a refund. Succeeded moves its checkout from refund_pending to refunded; failed needs a person.';
+comment on function record_refund(p_request_key text, p_stripe_refund_id text, p_state text, p_failure_reason text, OUT state text, OUT status text) is 'What Stripe says of a refund. Succeeded moves order, checkout and named units along; failed opens an incident.';
 
 CREATE OR REPLACE FUNCTION public.release_checkout(p_checkout_id uuid, p_status text, p_failure_code text, p_event_ids text[], OUT status text, OUT failure_code text, OUT order_id uuid)
  RETURNS record
@@ -1644,6 +1879,56 @@ begin
 end
 $function$;
 comment on function renew_lease(p_checkout_id uuid, p_reclaim_grace_seconds integer, p_hold_max_seconds integer, OUT payment_intent_id text, OUT status text, OUT renewed boolean, OUT grace_exceeded boolean, OUT hold_max_reached boolean) is 'Keeps an open checkout''s held units from being taken back until now + grace. Stops at deadline + hold max.';
+
+CREATE OR REPLACE FUNCTION public.request_refund(p_request_key text, p_checkout_id uuid, p_amount_minor bigint, p_returned_lines jsonb, p_requested_by text, p_reason text, OUT outcome text, OUT amount_minor bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_checkout checkouts%rowtype;
+  v_known refunds%rowtype;
+  v_left bigint;
+  v_lines record;
+begin
+  perform _begin_checkout(p_checkout_id);
+  v_checkout := _get_checkout(p_checkout_id);
+  select * into v_known from refunds where request_key = p_request_key;
+  if found then
+    amount_minor := v_known.amount_minor;
+    outcome := case
+      when v_known.checkout_id <> p_checkout_id or v_known.amount_minor <> coalesce(p_amount_minor, v_known.amount_minor)
+        then 'key_reused'
+      else 'decided'
+    end;
+    return;
+  end if;
+  select v_checkout.amount_minor - coalesce(sum(f.amount_minor), 0) into v_left
+  from refunds f where f.checkout_id = p_checkout_id and f.state <> 'failed';
+  amount_minor := coalesce(p_amount_minor, v_left);
+  select * into v_lines from _lines_to_return(p_checkout_id, p_returned_lines);
+  outcome := case
+    when v_checkout.status not in ('confirmed', 'refund_pending') then 'not_paid'
+    when exists (select 1 from orders o where o.checkout_id = p_checkout_id and o.disputed_at is not null)
+      then 'disputed'
+    when v_left <= 0 then 'nothing_left'
+    when amount_minor not between 1 and v_left then 'amount_too_large'
+    when not v_lines.is_possible then 'units_not_sold'
+    else 'decided'
+  end;
+  if outcome <> 'decided' then
+    return;
+  end if;
+  insert into refunds
+    (request_key, checkout_id, payment_intent_id, amount_minor, currency, origin, requested_by, reason)
+  values (
+    p_request_key, p_checkout_id, v_checkout.payment_intent_id, amount_minor, v_checkout.currency, 'operator',
+    p_requested_by, p_reason);
+  insert into refund_lines (request_key, drop_product_id, quantity)
+  select p_request_key, line.id, line.units from unnest(v_lines.product_ids, v_lines.quantities) as line (id, units);
+end
+$function$;
+comment on function request_refund(p_request_key text, p_checkout_id uuid, p_amount_minor bigint, p_returned_lines jsonb, p_requested_by text, p_reason text, OUT outcome text, OUT amount_minor bigint) is 'An operator''s decision: how much (null: all that is left), which units come back ([], lines, or "all"), who and why. A known key answers as before. Nothing is written unless decided. HF006: no such checkout.';
 
 CREATE OR REPLACE FUNCTION public.reserve_inventory_for_payment(p_payment_intent_id text, p_order_items jsonb, p_expiration_minutes integer DEFAULT 5)
  RETURNS boolean

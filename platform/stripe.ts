@@ -87,12 +87,15 @@ const refundSchema = z.object({
   status: z.string(),
   amount: minorUnits,
   metadata: z.record(z.string(), z.string()).nullish(),
+  failure_reason: z.string().nullish(),
 });
 
 export interface RefundReply {
   id: string;
   status: string;
   amountMinor: number;
+  /** Only of a refund that failed. */
+  failureReason: string | null;
   metadata: Record<string, string>;
 }
 
@@ -100,6 +103,15 @@ export interface RefundReply {
 export function parseRefund(reply: unknown): RefundReply {
   const parsed = refundSchema.safeParse(reply);
   if (!parsed.success) throw new UnreadableStripeReplyError('The reply is not a Refund.');
-  const { id, status, amount, metadata } = parsed.data;
-  return { id, status, amountMinor: amount, metadata: metadata ?? {} };
+  const { id, status, amount, metadata, failure_reason: failureReason } = parsed.data;
+  return { id, status, amountMinor: amount, metadata: metadata ?? {}, failureReason: failureReason ?? null };
+}
+
+const disputeSchema = z.object({ id: z.string(), object: z.literal('dispute'), created: z.number().int() });
+
+/** Checks a reply that must be a Dispute. @throws UnreadableStripeReplyError */
+export function parseDispute(reply: unknown): { createdUnixSeconds: number } {
+  const parsed = disputeSchema.safeParse(reply);
+  if (!parsed.success) throw new UnreadableStripeReplyError('The reply is not a Dispute.');
+  return { createdUnixSeconds: parsed.data.created };
 }

@@ -1,5 +1,12 @@
 // Settlement: what becomes of money that reached no running checkout, of a checkout whose run is gone, of every refund.
-import { CancellationScope, continueAsNew, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  condition,
+  continueAsNew,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
 
 import type { ReleaseInput } from '../activities/checkout';
 import type { SettlementCase } from '../activities/settlement';
@@ -20,8 +27,8 @@ import {
 } from './steps';
 import { waitForHandlers } from './checkout-run';
 
-const REFUND_PAUSE_FIRST_MS = 5_000;
-const REFUND_PAUSE_MAX_MS = 300_000;
+const PAUSE_FIRST_MS = 5_000;
+const PAUSE_MAX_MS = 300_000;
 
 /**
  * Settles one checkout. Everything is read anew, because memory is PostgreSQL and truth is Stripe; the signal that
@@ -31,10 +38,12 @@ export async function settlement(input: SettlementInput): Promise<void> {
   const task: Task = { checkoutId: input.checkoutId, isWoken: true };
   setHandler(settleSignal, () => void (task.isWoken = true));
   await CancellationScope.nonCancellable(async () => {
-    while (task.isWoken) {
+    for (let pauseMs = PAUSE_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)) {
       task.isWoken = false;
-      await settle(task);
+      const outcome = await settle(task);
+      if (outcome === 'settled' && !task.isWoken) break;
       if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof settlement>(input);
+      if (outcome === 'later') await condition(() => task.isWoken, pauseMs);
     }
     await waitForHandlers();
   });
@@ -46,42 +55,45 @@ interface Task {
   isWoken: boolean;
 }
 
-async function settle(task: Task): Promise<void> {
+/** `later`: there is news of money that can only be written down once the checkout's own run has ended. */
+async function settle(task: Task): Promise<'settled' | 'later'> {
   const { checkoutId } = task;
   const found = await readSettlementCase({ checkoutId });
-  if (found === null) return;
-  if (found.isOpen) return settleOpen(task, found);
-  if (found.status === 'expired' || found.status === 'canceled' || found.status === 'payment_failed') {
-    const status = await settleUnpaid(task, found);
-    if (status === 'refund_pending') await refund(checkoutId);
-  } else if (found.status === 'refund_pending') {
-    await refund(checkoutId);
+  if (found === null) return 'settled';
+  if (found.isOpen) {
+    if ((await isCheckoutRunning({ checkoutId })) && (await askCheckout({ checkoutId })))
+      return found.hasMoneyNews ? 'later' : 'settled';
+    if ((await finishInItsPlace(task, found)) === 'bound_after_all') return 'settled';
+  } else if (isUnpaid(found)) {
+    await settleUnpaid(task, found);
   }
+  await settleMoney(checkoutId);
   await closeEvents({ checkoutId, eventIds: found.unjudgedEventIds });
+  return 'settled';
 }
 
-/** The saga runs: it judges. It is gone: finish in its place. */
-async function settleOpen(task: Task, found: SettlementCase): Promise<void> {
+function isUnpaid({ status }: SettlementCase): boolean {
+  return status === 'expired' || status === 'canceled' || status === 'payment_failed';
+}
+
+/** The saga's run is gone: its open checkout ends here, by the same steps. */
+async function finishInItsPlace(task: Task, found: SettlementCase): Promise<'finished' | 'bound_after_all'> {
   const { checkoutId } = task;
-  if ((await isCheckoutRunning({ checkoutId })) && (await askCheckout({ checkoutId }))) return;
-  if (found.paymentIntentId === null) {
-    const { requestFingerprint } = found;
+  const { paymentIntentId, requestFingerprint } = found;
+  if (paymentIntentId === null) {
     const closed = await closeUnboundCheckout({
       checkoutId,
       requestFingerprint,
       failureCode: 'checkout_not_opened',
     });
-    if (closed.outcome === 'bound') await settle(task);
-    return;
+    if (closed.outcome === 'closed') return 'finished';
+    task.isWoken = true;
+    return 'bound_after_all';
   }
-  const { paymentIntentId } = found;
   const ended = await endOrCapture(task, found, paymentIntentId);
-  if (ended.to === 'confirm') {
-    const { status } = await confirm(checkoutId, found, paymentIntentId);
-    if (status === 'refund_pending') await refund(checkoutId);
-    return;
-  }
-  await releaseCheckout({ checkoutId, ...ended.as, eventIds: found.unjudgedEventIds });
+  if (ended.to === 'confirm') await confirm(checkoutId, found, paymentIntentId);
+  else await releaseCheckout({ checkoutId, ...ended.as, eventIds: found.unjudgedEventIds });
+  return 'finished';
 }
 
 type OpenEnd = { to: 'confirm' } | { to: 'release'; as: Pick<ReleaseInput, 'status' | 'failureCode'> };
@@ -115,11 +127,10 @@ async function endOrCapture(task: Task, found: SettlementCase, paymentIntentId: 
 }
 
 /** A closed, unpaid checkout: late money re-claims the units if they are free, else it goes back. */
-async function settleUnpaid(task: Task, found: SettlementCase): Promise<string> {
-  if (found.paymentIntentId === null) return found.status;
+async function settleUnpaid(task: Task, found: SettlementCase): Promise<void> {
+  if (found.paymentIntentId === null) return;
   const ended = await end(task, found, false);
-  if (ended !== 'succeeded') return found.status;
-  return (await confirm(task.checkoutId, found, found.paymentIntentId)).status;
+  if (ended === 'succeeded') await confirm(task.checkoutId, found, found.paymentIntentId);
 }
 
 function confirm(checkoutId: string, found: SettlementCase, paymentIntentId: string) {
@@ -148,13 +159,17 @@ async function end(
   return ended.outcome === 'unbound' ? 'canceled' : ended.outcome;
 }
 
-/** Goes on until the refund stands at Stripe, waits for an event there, or needs a person. */
-async function refund(checkoutId: string): Promise<void> {
-  let pauseMs = REFUND_PAUSE_FIRST_MS;
-  for (;;) {
-    const { outcome } = await stripe('give the money back').refundPayment({ checkoutId });
-    if (outcome !== 'again') return;
+/** Money that is in: what Stripe knows is written down first, then what was decided is sent, until it stands there. */
+async function settleMoney(checkoutId: string): Promise<void> {
+  const found = await readSettlementCase({ checkoutId });
+  if (found === null || found.paymentIntentId === null || found.isOpen || isUnpaid(found)) return;
+  await stripe('read refunds and disputes').recordMoney({
+    checkoutId,
+    paymentIntentId: found.paymentIntentId,
+  });
+  let pauseMs = PAUSE_FIRST_MS;
+  while ((await stripe('give the money back').refundPayment({ checkoutId })).outcome === 'again') {
     await sleep(pauseMs);
-    pauseMs = Math.min(pauseMs * 2, REFUND_PAUSE_MAX_MS);
+    pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS);
   }
 }

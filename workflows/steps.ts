@@ -96,6 +96,7 @@ export const {
   openIncident,
   startSettlement,
   readSettlementCase,
+  requestRefund,
   isCheckoutRunning,
   askCheckout,
 } = durable;

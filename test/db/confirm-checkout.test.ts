@@ -9,7 +9,7 @@ import {
   releaseCheckout,
 } from '../../db/checkouts';
 import { cleanupExpiredReservations } from '../../db/cleanup';
-import { readPendingRefund } from '../../db/refunds';
+import { listPendingRefunds } from '../../db/refunds';
 import { ageCheckout, createTestDatabase } from '../support/database';
 import type { TestDatabase } from '../support/database';
 import {
@@ -139,14 +139,16 @@ describe('confirm', () => {
       ]),
     );
     expect(await available(db.pool, required(kept))).toBe(1);
-    expect(await readPendingRefund(db.pool, bound.checkoutId)).toEqual({
-      requestKey: `late:${bound.checkoutId}`,
-      n: 0,
-      amountMinor: 1_800,
-      state: 'pending',
-      stripeRefundId: null,
-      paymentIntentId: bound.paymentIntentId,
-    });
+    expect(await listPendingRefunds(db.pool, bound.checkoutId)).toEqual([
+      {
+        requestKey: `late:${bound.checkoutId}`,
+        n: 0,
+        amountMinor: 1_800,
+        state: 'pending',
+        stripeRefundId: null,
+        paymentIntentId: bound.paymentIntentId,
+      },
+    ]);
     const { rows } = await db.pool.query('select 1 from refunds where checkout_id = $1', [bound.checkoutId]);
     expect(rows).toHaveLength(1);
   });

@@ -15,7 +15,7 @@ import { listUnjudgedEventIds, markForwarded, storeEvent } from '../../db/inbox'
 import type { NewEvent } from '../../db/inbox';
 import { listOpenIncidents, openIncident } from '../../db/incidents';
 import { claimInstallation, readHoldfastEnv } from '../../db/installation';
-import { advanceRefund, readPendingRefund, recordRefund } from '../../db/refunds';
+import { advanceRefund, listPendingRefunds, recordRefund } from '../../db/refunds';
 import { DEMO_DROP_ID, DEMO_PRODUCTS, seedDemoDrop } from '../../db/seed';
 import { createTestDatabase } from '../support/database';
 import type { TestDatabase } from '../support/database';
@@ -80,7 +80,7 @@ describe('inbox', () => {
       event(randomUUID()),
     ];
     for (const one of [first, second, other]) await storeEvent(db.pool, one);
-    expect((await listUnjudgedEventIds(db.pool, checkout.checkoutId)).toSorted()).toEqual(
+    expect((await listUnjudgedEventIds(db.pool, checkout.checkoutId, 'payment')).toSorted()).toEqual(
       [first.eventId, second.eventId].toSorted(),
     );
     const eventIds = [first.eventId, other.eventId];
@@ -164,14 +164,14 @@ describe('refunds', () => {
 
   test('succeeded moves the checkout to refunded, once; the buyer sees the refund', async () => {
     const { checkoutId, requestKey } = await refundDue();
-    const answer = { requestKey, stripeRefundId: `re_${checkoutId}` };
+    const answer = { requestKey, stripeRefundId: `re_${checkoutId}`, failureReason: null };
     await recordRefund(db.pool, { ...answer, state: 'pending' });
-    expect(await readPendingRefund(db.pool, checkoutId)).toMatchObject({
-      stripeRefundId: answer.stripeRefundId,
-    });
+    expect(await listPendingRefunds(db.pool, checkoutId)).toMatchObject([
+      { stripeRefundId: answer.stripeRefundId },
+    ]);
     for (let n = 0; n < 2; n += 1) await recordRefund(db.pool, { ...answer, state: 'succeeded' });
     await recordRefund(db.pool, { ...answer, state: 'pending' });
-    expect(await readPendingRefund(db.pool, checkoutId)).toBeNull();
+    expect(await listPendingRefunds(db.pool, checkoutId)).toEqual([]);
     expect(await readCheckout(db.pool, checkoutId)).toMatchObject({
       status: 'refunded',
       refund: { state: 'succeeded', amountMinor: 1_000 },
@@ -180,7 +180,12 @@ describe('refunds', () => {
 
   test('failed leaves the checkout waiting for a person', async () => {
     const { checkoutId, requestKey } = await refundDue();
-    await recordRefund(db.pool, { requestKey, stripeRefundId: `re_${checkoutId}`, state: 'failed' });
+    await recordRefund(db.pool, {
+      requestKey,
+      stripeRefundId: `re_${checkoutId}`,
+      state: 'failed',
+      failureReason: 'lost_or_stolen_card',
+    });
     expect(await readCheckout(db.pool, checkoutId)).toMatchObject({
       status: 'refund_pending',
       refund: { state: 'failed' },

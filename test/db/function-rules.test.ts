@@ -125,7 +125,9 @@ test.each(['repeatable read', 'serializable'])('%s is refused everywhere', async
     `record_processing('${checkoutId}', 'e')`,
     `close_events('${checkoutId}', '{}')`,
     `advance_refund('late:x', 0)`,
-    `record_refund('late:x', 're_1', 'pending')`,
+    `record_refund('late:x', 're_1', 'pending', null)`,
+    `request_refund('operation:x', '${checkoutId}', null, '[]', 'op', 'why')`,
+    `record_money('${checkoutId}', '[]', null, '{}')`,
   ];
   const client = await db.pool.connect();
   try {

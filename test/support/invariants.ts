@@ -16,7 +16,8 @@ interface CheckoutRow {
   amount_minor: number | null;
   payment_intent_id: string | null;
   order_amount_minor: number | null;
-  refund_state: string | null;
+  /** Minor units that refunds of any origin, not failed, give back. */
+  given_back_minor: number;
   held: number;
   has_unresolved_incident: boolean;
 }
@@ -24,7 +25,8 @@ interface CheckoutRow {
 const CHECKOUTS = `
   select c.id, c.status, c.failure_code, c.amount_minor::int as amount_minor, c.payment_intent_id,
     o.amount_minor::int as order_amount_minor,
-    (select f.state from refunds f where f.checkout_id = c.id order by f.created_at desc limit 1) as refund_state,
+    (select coalesce(sum(f.amount_minor), 0)::int from refunds f
+      where f.checkout_id = c.id and f.stripe_refund_id is not null and f.state <> 'failed') as given_back_minor,
     (select count(*)::int from inventory_reservations r where r.checkout_id = c.id and r.status = 'held') as held,
     exists (select 1 from incidents i where i.checkout_id = c.id and i.kind = 'payment_unresolved'
       and i.resolved_at is null) as has_unresolved_incident
@@ -48,7 +50,7 @@ export async function findBrokenInvariants(evidence: Evidence): Promise<string[]
     ...(await driftOf(pool)),
     ...checkouts.flatMap((row) => checkoutFaults(row, ledger)),
     ...boundOnce(checkouts, ledger, evidence.holdfastEnv),
-    ...refundFaults(checkouts, ledger, evidence.holdfastEnv),
+    ...(await refundFaults(evidence, ledger)),
     ...(await deliveryFaults(evidence)),
   ];
 }
@@ -70,8 +72,8 @@ function checkoutFaults(row: CheckoutRow, ledger: Ledger): string[] {
   const kept = payment === undefined ? 0 : payment.captured - payment.refunded;
   if (row.status === 'confirmed') {
     if (row.order_amount_minor === null) fault('no order');
-    if (kept !== row.order_amount_minor)
-      fault(`the order is ${row.order_amount_minor}, the shop has ${kept}`);
+    if (kept !== (row.order_amount_minor ?? 0) - row.given_back_minor)
+      fault(`the order is ${row.order_amount_minor}, refunds ${row.given_back_minor}, the shop has ${kept}`);
   } else if (kept !== 0 && row.status !== 'refund_pending') {
     fault(`the shop has ${kept} and owes goods`);
   }
@@ -98,19 +100,23 @@ function hasBeenUsed(payment: LedgerPayment): boolean {
   );
 }
 
-/** One capture, one refund a request, and none that stock or a person did not make necessary. */
-function refundFaults(checkouts: CheckoutRow[], ledger: Ledger, holdfastEnv: string): string[] {
+/** One capture, one refund a request, each with a row, and none that stock or a person did not make necessary. */
+async function refundFaults({ pool, holdfastEnv }: Evidence, ledger: Ledger): Promise<string[]> {
   const faults: string[] = [];
-  for (const payment of ledger.payment_intents.filter((p) => p.metadata['holdfast_env'] === holdfastEnv)) {
+  const ours = ledger.payment_intents.filter((payment) => payment.metadata['holdfast_env'] === holdfastEnv);
+  for (const payment of ours) {
     if (payment.transitions.filter(({ to }) => to === 'succeeded').length > 1) {
       faults.push(`PaymentIntent ${payment.id} was captured more than once`);
     }
-    const refunds = ledger.refunds.filter((refund) => refund.payment_intent === payment.id);
-    const row = checkouts.find((candidate) => candidate.payment_intent_id === payment.id);
-    if (refunds.length > 1) faults.push(`PaymentIntent ${payment.id} was refunded ${refunds.length} times`);
-    if (refunds.length > 0 && row?.failure_code !== 'sold_out_after_payment') {
-      faults.push(`PaymentIntent ${payment.id} was refunded although its units were not gone`);
-    }
+  }
+  const { rows } = await pool.query<{ stripe_refund_id: string; request_key: string; amount: number }>(
+    `select stripe_refund_id, request_key, f.amount_minor::int as amount from refunds f join checkouts c on c.id = f.checkout_id
+     where stripe_refund_id is not null and (origin <> 'late' or c.failure_code = 'sold_out_after_payment')`,
+  );
+  for (const refund of ledger.refunds.filter((one) => ours.some(({ id }) => id === one.payment_intent))) {
+    const row = rows.find((candidate) => candidate.stripe_refund_id === refund.id);
+    if (row === undefined) faults.push(`refund ${refund.id} was decided by nobody`);
+    else if (row.amount !== refund.amount) faults.push(`refund ${refund.id} is of another amount`);
   }
   return faults;
 }
