@@ -190,6 +190,25 @@ export class World {
     };
   }
 
+  /**
+   * The next statement that calls this SQL function is executed, and its answer is lost with the connection.
+   * @returns tells whether that has happened.
+   */
+  loseReplyOf(sqlFunction: string): () => boolean {
+    let isLost = false;
+    const { pool } = this;
+    const query = pool.query.bind(pool) as (text: unknown, values?: unknown) => Promise<unknown>;
+    const losing = async (text: unknown, values?: unknown) => {
+      const answer = await query(text, values);
+      if (!JSON.stringify(text).includes(`${sqlFunction}(`)) return answer;
+      Object.assign(pool, { query });
+      isLost = true;
+      throw Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
+    };
+    Object.assign(pool, { query: losing });
+    return () => isLost;
+  }
+
   async incidents(checkout: Pick<CreateBody, 'checkout_id'>): Promise<string[]> {
     const { rows } = await this.pool.query<{ kind: string }>(
       'select kind from incidents where checkout_id = $1 order by kind',
