@@ -4,6 +4,7 @@ import type { CheckoutRun, Turn } from './checkout-run';
 import { endPayment } from './end-payment';
 import { releaseUnproven } from './release-unproven';
 import type { Undo } from './undo-stack';
+import { showUnresolved } from './visibility';
 
 export function undoCreate(run: CheckoutRun): Undo<Unwinding, Turn> {
   return async (unwinding) => {
@@ -21,7 +22,10 @@ export function undoCreate(run: CheckoutRun): Undo<Unwinding, Turn> {
         run.takeEvents();
         run.isAskedAgain = false;
       },
-      onHoldMaxReached: () => releaseUnproven(run.checkoutId, run.takeJudgedIds()),
+      onHoldMaxReached: async () => {
+        await releaseUnproven(run.checkoutId, run.takeJudgedIds());
+        showUnresolved(run);
+      },
       isReleased: false,
     });
     return ended.outcome === 'succeeded' ? { to: 'confirm' } : 'undone';
