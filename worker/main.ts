@@ -99,7 +99,7 @@ function installRuntime(logger: Logger): void {
   const level = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
   Runtime.install({
     shutdownSignals: [],
-    logger: new DefaultLogger('INFO', ({ level: at, message, meta }) => {
+    logger: new DefaultLogger('WARN', ({ level: at, message, meta }) => {
       logger[message === EXPECTED_WARNING ? 'debug' : level[at]]({ ...meta }, message);
     }),
   });
