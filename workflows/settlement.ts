@@ -51,7 +51,7 @@ async function settle(task: Task): Promise<void> {
   if (found.status === 'expired' || found.status === 'canceled' || found.status === 'payment_failed') {
     const status = await settleUnpaid(task, found);
     if (status === 'refund_pending') await refund(checkoutId);
-  } else if (found.status === 'refund_pending') {
+  } else if (found.status === 'refund_pending' || found.status === 'refunded') {
     await refund(checkoutId);
   }
   await closeEvents({ checkoutId, eventIds: found.unjudgedEventIds });
