@@ -2,7 +2,7 @@
 import { TimeoutType } from '@temporalio/common';
 import { ActivityFailure, condition, TimeoutFailure } from '@temporalio/workflow';
 
-import type { EndPaymentInput, EndPaymentOutcome } from '../activities/end-payment';
+import type { EndPaymentOutcome } from '../activities/end-payment';
 import { renewLease, stripe } from './steps';
 
 export type Ended = Extract<EndPaymentOutcome, { outcome: 'unbound' | 'canceled' | 'succeeded' }>;
@@ -11,7 +11,6 @@ export interface EndPaymentPlan {
   checkoutId: string;
   amountMinor: number;
   currency: string;
-  cancellationReason: EndPaymentInput['cancellationReason'];
   reclaimGraceSeconds: number;
   pauseMaxSeconds: number;
   /** Nothing is held any more: the end is still needed, a lease is not. */
@@ -65,12 +64,12 @@ async function attempt(
   n: number,
   isReleased: boolean,
 ): Promise<EndPaymentOutcome | { outcome: 'not_taken' }> {
-  const { checkoutId, amountMinor, currency, cancellationReason } = plan;
+  const { checkoutId, amountMinor, currency } = plan;
   try {
     return await stripe(
       'end the payment, or learn how it ended',
       Math.floor((plan.reclaimGraceSeconds * 1000) / 3),
-    ).endPayment({ checkoutId, n, cancellationReason, amountMinor, currency, isReleased });
+    ).endPayment({ checkoutId, n, amountMinor, currency, isReleased });
   } catch (error) {
     if (isNotTaken(error)) return { outcome: 'not_taken' };
     throw error;

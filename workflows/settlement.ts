@@ -103,7 +103,6 @@ async function end(task: Task, found: SettlementCase): Promise<'canceled' | 'suc
     checkoutId,
     amountMinor: found.amountMinor,
     currency: found.currency,
-    cancellationReason: 'abandoned',
     reclaimGraceSeconds: found.reclaimGraceSeconds,
     pauseMaxSeconds: found.endPaymentPauseMaxSeconds,
     isReleased: !found.isOpen,
