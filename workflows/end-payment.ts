@@ -18,14 +18,14 @@ export interface EndPaymentPlan {
   /** Wakes the loop before its pause is over. */
   hasNews: () => boolean;
   /** Called with each round: what came meanwhile is judged by the re-read. */
-  onRound: () => void;
+  onRound: () => void | Promise<void>;
   /** The longest hold without proof is over: give the units back; asking goes on. */
   onHoldMaxReached: () => Promise<void>;
 }
 
 const PAUSE_FIRST_SECONDS = 5;
 /** After the units went back without proof nobody waits any more; the money still must be found. */
-const PAUSE_RELEASED_SECONDS = 3_600;
+const PAUSE_RELEASED_MAX_SECONDS = 3_600;
 
 /** Ends the payment, or learns that it has ended. Each round renews the lease; nothing but proof leaves the loop. */
 export async function endPayment(plan: EndPaymentPlan): Promise<Ended> {
@@ -33,7 +33,7 @@ export async function endPayment(plan: EndPaymentPlan): Promise<Ended> {
   let { isReleased } = plan;
   let pauseSeconds = PAUSE_FIRST_SECONDS;
   for (;;) {
-    plan.onRound();
+    await plan.onRound();
     if (!isReleased) await renewLease({ checkoutId: plan.checkoutId });
     const outcome = await attempt(plan, n, isReleased);
     switch (outcome.outcome) {
@@ -46,7 +46,6 @@ export async function endPayment(plan: EndPaymentPlan): Promise<Ended> {
       case 'hold_max_reached':
         await plan.onHoldMaxReached();
         isReleased = true;
-        pauseSeconds = PAUSE_RELEASED_SECONDS;
         continue;
       case 'again':
         n += 1;
@@ -55,7 +54,7 @@ export async function endPayment(plan: EndPaymentPlan): Promise<Ended> {
         break;
     }
     await condition(plan.hasNews, pauseSeconds * 1000);
-    if (!isReleased) pauseSeconds = Math.min(pauseSeconds * 2, plan.pauseMaxSeconds);
+    pauseSeconds = Math.min(pauseSeconds * 2, isReleased ? PAUSE_RELEASED_MAX_SECONDS : plan.pauseMaxSeconds);
   }
 }
 
