@@ -7,14 +7,13 @@ import type { Undo } from './undo-stack';
 import { showUnresolved } from './visibility';
 
 export function undoCreate(run: CheckoutRun): Undo<Unwinding, Turn> {
-  return async (unwinding) => {
+  return async () => {
     if (run.paymentIntentId === null) return 'undone';
     const { amountMinor, currency, policy } = run.open;
     const ended = await endPayment({
       checkoutId: run.checkoutId,
       amountMinor,
       currency,
-      cancellationReason: unwinding.status === 'canceled' ? 'requested_by_customer' : 'abandoned',
       reclaimGraceSeconds: policy.reclaimGraceSeconds,
       pauseMaxSeconds: policy.endPaymentPauseMaxSeconds,
       hasNews: () => run.hasPendingEvents() || run.isAskedAgain,
