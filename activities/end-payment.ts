@@ -30,7 +30,12 @@ export type EndPaymentOutcome =
   /** The longest time a hold may last without proof is over. */
   | { outcome: 'hold_max_reached' };
 
-const CANCELLABLE = new Set(['requires_payment_method', 'requires_confirmation', 'requires_action']);
+/** Statuses that Stripe cancels for certain, and in which no money has moved. */
+export const CANCELLABLE: ReadonlySet<string> = new Set([
+  'requires_payment_method',
+  'requires_confirmation',
+  'requires_action',
+]);
 
 export function endPaymentActivities(deps: ActivityDeps) {
   return {

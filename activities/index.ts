@@ -6,16 +6,19 @@ import { endPaymentActivities } from './end-payment';
 import { inboxSweepActivities } from './inbox-sweep';
 import { paymentNewsActivities } from './payment-news';
 import { readPaymentActivities } from './read-payment';
+import { reconcileActivities } from './reconcile';
 import { refundActivities } from './refund-payment';
 import { settlementActivities } from './settlement';
 
 /** PostgreSQL and Temporal: the main task queue, local and regular. */
 export function createMainActivities(deps: ActivityDeps) {
+  const { recordReconciliation } = reconcileActivities(deps);
   return {
     ...checkoutActivities(deps),
     ...paymentNewsActivities(deps),
     ...settlementActivities(deps),
     ...inboxSweepActivities(deps),
+    recordReconciliation,
   };
 }
 
@@ -26,7 +29,14 @@ export function createStripeCreateActivities(deps: ActivityDeps) {
 
 /** Every other call to Stripe. */
 export function createStripeActivities(deps: ActivityDeps) {
-  return { ...endPaymentActivities(deps), ...readPaymentActivities(deps), ...refundActivities(deps) };
+  const { reconcileCheckouts, cancelOrphans } = reconcileActivities(deps);
+  return {
+    ...endPaymentActivities(deps),
+    ...readPaymentActivities(deps),
+    ...refundActivities(deps),
+    reconcileCheckouts,
+    cancelOrphans,
+  };
 }
 
 export type MainActivities = ReturnType<typeof createMainActivities>;

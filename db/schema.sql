@@ -182,6 +182,20 @@ create table payment_attempts (
   constraint payment_attempts_pkey PRIMARY KEY (checkout_id, attempt_id)
 );
 
+create table reconciliation_runs (
+  id uuid default gen_random_uuid() not null,
+  finished_at timestamp with time zone default clock_timestamp() not null,
+  checked integer not null,
+  healed integer not null,
+  orphans_canceled integer not null,
+  incidents integer not null,
+  constraint reconciliation_runs_checked_check CHECK ((checked >= 0)),
+  constraint reconciliation_runs_healed_check CHECK ((healed >= 0)),
+  constraint reconciliation_runs_incidents_check CHECK ((incidents >= 0)),
+  constraint reconciliation_runs_orphans_canceled_check CHECK ((orphans_canceled >= 0)),
+  constraint reconciliation_runs_pkey PRIMARY KEY (id)
+);
+
 create table refunds (
   request_key text not null,
   checkout_id uuid not null,
@@ -233,6 +247,8 @@ create table webhook_events (
 
 -- indexes
 
+CREATE INDEX checkouts_closed ON public.checkouts USING btree (closed_at) WHERE (closed_at IS NOT NULL);
+
 CREATE INDEX checkouts_customer ON public.checkouts USING btree (customer_id) WHERE (customer_id IS NOT NULL);
 
 CREATE INDEX drop_products_drop ON public.drop_products USING btree (drop_id);
@@ -252,6 +268,8 @@ CREATE INDEX inventory_reservations_checkout ON public.inventory_reservations US
 CREATE INDEX inventory_reservations_held_due ON public.inventory_reservations USING btree (reclaim_after) WHERE (status = 'held'::text);
 
 CREATE INDEX inventory_reservations_held_product ON public.inventory_reservations USING btree (drop_product_id, reclaim_after) WHERE (status = 'held'::text);
+
+CREATE INDEX reconciliation_runs_finished ON public.reconciliation_runs USING btree (finished_at);
 
 CREATE INDEX refunds_checkout ON public.refunds USING btree (checkout_id);
 

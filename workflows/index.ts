@@ -1,4 +1,5 @@
 // What the worker registers: one export per workflow type.
 export { checkout } from './checkout';
 export { inbox_sweep } from './inbox-sweep';
+export { reconcile } from './reconcile';
 export { settlement } from './settlement';
