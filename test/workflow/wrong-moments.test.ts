@@ -69,7 +69,7 @@ test('the create is given up although its PaymentIntent was bound: the checkout 
   const { status, body } = await answer;
   expect([status, body.payment_intent_id]).toEqual([201, id]);
   expect((await world.pay(body)).body.status).toBe('succeeded');
-  await world.reach(body, 'confirmed');
+  expect(await runOf(body).result()).toMatchObject({ status: 'confirmed' });
   expect(await world.shop.available(productId)).toBe(0);
 });
 
