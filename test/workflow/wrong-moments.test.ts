@@ -1,7 +1,8 @@
 // News at the wrong moment, or about another payment: none of it may cost the buyer the units or the money.
 import { checkoutIdFromKey } from '../../contracts/fingerprint';
-import { checkoutWorkflowId } from '../../contracts/ids';
+import { checkoutWorkflowId, settlementWorkflowId } from '../../contracts/ids';
 import { paymentEventSignal } from '../../contracts/messages';
+import { createCheckoutRuns } from '../../worker/runs';
 import { addProduct, order } from '../support/orders';
 import { Shop, type CreateBody } from '../support/shop';
 import { until } from '../support/until';
@@ -89,6 +90,17 @@ test('events about a PaymentIntent that is not the bound one change nothing', as
   expect((await world.pay(checkout, 'pm_card_visa_chargeDeclined')).status).toBe(402);
   await until('the decline to be counted', async () => (await world.shop.read(checkout)).attempts === 1);
   expect((await world.shop.read(checkout)).status).toBe('awaiting_payment');
+  expect(await stock()).toBe(stockBefore - 1);
+  expect((await world.pay(checkout)).body.status).toBe('succeeded');
+  await world.reach(checkout, 'confirmed');
+});
+
+test('settlement leaves a checkout alone whose run still waits', async () => {
+  const { checkout, stock, stockBefore } = await order(world, 1);
+  await createCheckoutRuns(world.env.client).startSettlement(checkout.checkout_id);
+  await world.env.client.workflow.getHandle(settlementWorkflowId(checkout.checkout_id)).result();
+  expect((await world.shop.read(checkout)).status).toBe('awaiting_payment');
+  expect((await world.payment(checkout)).status).toBe('requires_payment_method');
   expect(await stock()).toBe(stockBefore - 1);
   expect((await world.pay(checkout)).body.status).toBe('succeeded');
   await world.reach(checkout, 'confirmed');
