@@ -5,8 +5,6 @@ import type { CheckoutStatus } from '../contracts/statuses';
 import {
   closeEvents,
   closeUnboundCheckout,
-  confirmCheckout,
-  openCheckout,
   recordDecline,
   recordProcessing,
   releaseCheckout,
@@ -50,11 +48,16 @@ export interface IncidentInput {
 }
 
 export function checkoutActivities(deps: ActivityDeps) {
-  const { pool, policy } = deps;
+  return { ...stepActivities(deps), ...newsActivities(deps) };
+}
+
+/** What moves stock. */
+function stepActivities(deps: ActivityDeps) {
+  const { pool, batches, policy } = deps;
   return {
     /** Step 1. Freezes lines and prices and reserves every line or none; a row that is there already answers. */
     async openCheckout(input: CheckoutInput): Promise<OpenOutcome> {
-      const opened = await openCheckout(pool, {
+      const opened = await batches.openCheckout({
         ...input,
         windowSeconds: policy.windowSeconds,
         reclaimGraceSeconds: policy.reclaimGraceSeconds,
@@ -88,7 +91,7 @@ export function checkoutActivities(deps: ActivityDeps) {
     /** Step 4: reservations to confirmed, order, row and events in one transaction; or `refund_pending`. */
     async confirmCheckout(input: PaidInput): Promise<ClosedCheckout> {
       return watched(deps, { checkoutId: input.checkoutId, step: 'confirm' }, () =>
-        confirmCheckout(pool, input),
+        batches.confirmCheckout(input),
       );
     },
 
@@ -106,7 +109,13 @@ export function checkoutActivities(deps: ActivityDeps) {
         renewLease(pool, { checkoutId, reclaimGraceSeconds, holdMaxSeconds: deps.holdMaxSeconds }),
       );
     },
+  };
+}
 
+/** What is written down, and whom it concerns next. */
+function newsActivities(deps: ActivityDeps) {
+  const { pool } = deps;
+  return {
     /** Counts one attempt, however many events tell of it. */
     async recordDecline(input: {
       checkoutId: string;

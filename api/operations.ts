@@ -27,6 +27,7 @@ const REFUSALS = [
   'insufficient_inventory',
   'drop_not_open',
   'purchase_limit_reached',
+  'too_many_open_checkouts',
   'unknown_product',
   'mixed_currency',
   'amount_too_small',

@@ -41,6 +41,11 @@ export class RefusedByDatabaseError extends Error {
   }
 }
 
+/** A bound of this process was reached before anything was sent. Repeating the call later is right. */
+export class BusyError extends Error {
+  override readonly name = 'BusyError';
+}
+
 /** The driver's error, or ours where the SQLSTATE is one of `REFUSALS`. */
 export function toDatabaseError(err: unknown): unknown {
   if (!(err instanceof DatabaseError) || !isRefusalCode(err.code)) return err;
@@ -77,6 +82,7 @@ const RETRYABLE_MESSAGES =
 export function isRetryableDatabaseError(err: unknown): boolean {
   // By shape, not by class: errors of Node's sockets may come from another realm (they do under jest).
   if (typeof err !== 'object' || err === null || err instanceof RefusedByDatabaseError) return false;
+  if (err instanceof BusyError) return true;
   if ('errors' in err && Array.isArray(err.errors)) return err.errors.some(isRetryableDatabaseError);
   const code = 'code' in err && typeof err.code === 'string' ? err.code : '';
   if (err instanceof DatabaseError) {

@@ -3,6 +3,7 @@ import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
 import { SEARCH_ATTRIBUTES } from '../contracts/messages';
+import { createCheckoutBatches } from '../db/checkout-batches';
 import { createPool } from '../db/pool';
 import { loadConfig, requireProcessConfig, type ProcessConfig } from '../platform/config';
 import { createLogger } from '../platform/logging';
@@ -57,6 +58,8 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   shutdown.onStop('temporal client', () => connection.close());
   await ensureSearchAttributes(connection, config.temporal.namespace, SEARCH_ATTRIBUTES);
 
+  const batches = createCheckoutBatches(pool);
+  shutdown.onStop('batches', () => batches.drain());
   const stripe = createStripe(config.stripe);
   const holdfastEnv = await claimDatabase(pool, stripe, config, logger);
   const { holdMaxSeconds, ...policy } = config.checkout;
@@ -68,6 +71,7 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
     createsPerSecond: config.stripe.createsPerSecond,
     deps: {
       pool,
+      batches,
       stripe,
       holdfastEnv,
       policy,
