@@ -3,13 +3,14 @@ import { checkoutActivities } from './checkout';
 import { createPaymentActivities } from './create-payment';
 import type { ActivityDeps } from './deps';
 import { endPaymentActivities } from './end-payment';
+import { maintenanceActivities } from './maintenance';
 import { readPaymentActivities } from './read-payment';
 import { refundActivities } from './refund-payment';
 import { settlementActivities } from './settlement';
 
 /** PostgreSQL and Temporal: the main task queue, local and regular. */
 export function createMainActivities(deps: ActivityDeps) {
-  return { ...checkoutActivities(deps), ...settlementActivities(deps) };
+  return { ...checkoutActivities(deps), ...settlementActivities(deps), ...maintenanceActivities(deps) };
 }
 
 /** PaymentIntent creation: a task queue of its own, rate limited by the server for all workers together. */

@@ -115,6 +115,14 @@ export const OPERATIONS = {
     answers: { 200: schemas.cleanupAnswer },
     errors: ['unauthorized'],
   },
+  maintenanceHealth: {
+    method: 'get',
+    path: '/api/maintenance/health',
+    summary: 'Whether the cleanup still runs: 503 when none succeeded for 180 s.',
+    auth: 'admin_token',
+    answers: { 200: schemas.maintenanceHealthAnswer, 503: schemas.maintenanceHealthAnswer },
+    errors: ['unauthorized'],
+  },
   pageConfig: {
     method: 'get',
     path: '/config',

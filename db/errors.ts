@@ -23,6 +23,8 @@ export const REFUSALS = {
   HF009: 'other_request',
   /** Deleting a product or reservation whose units are held or sold. */
   HF010: 'units_in_use',
+  /** A total below the units held and sold; `detail` is how many those are. */
+  HF011: 'below_held_and_sold',
 } as const;
 
 export type RefusalReason = (typeof REFUSALS)[keyof typeof REFUSALS];

@@ -12,7 +12,7 @@ create table checkout_lines (
   constraint checkout_lines_unit_price_minor_check CHECK ((unit_price_minor >= 0)),
   constraint checkout_lines_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
   constraint checkout_lines_pkey PRIMARY KEY (checkout_id, drop_product_id)
-);
+) with (autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create table checkouts (
   id uuid not null,
@@ -43,7 +43,7 @@ create table checkouts (
   constraint checkouts_window_seconds_check CHECK ((window_seconds > 0)),
   constraint checkouts_pkey PRIMARY KEY (id),
   constraint checkouts_payment_intent_id_key UNIQUE (payment_intent_id)
-);
+) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create table currencies (
   code text not null,
@@ -119,7 +119,7 @@ create table inventory_journal (
   constraint inventory_journal_check CHECK (((units > 0) OR ((kind = 'total'::text) AND (units <> 0)))),
   constraint inventory_journal_kind_check CHECK ((kind = ANY (ARRAY['total'::text, 'reserve'::text, 'release'::text, 'expire'::text, 'reclaim'::text, 'confirm'::text]))),
   constraint inventory_journal_pkey PRIMARY KEY (id)
-);
+) with (autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create table inventory_reservations (
   id uuid default gen_random_uuid() not null,
@@ -138,7 +138,7 @@ create table inventory_reservations (
   constraint inventory_reservations_drop_product_id_fkey FOREIGN KEY (drop_product_id) REFERENCES drop_products(id) ON DELETE CASCADE,
   constraint inventory_reservations_pkey PRIMARY KEY (id),
   constraint inventory_reservations_payment_intent_id_drop_product_id_key UNIQUE (payment_intent_id, drop_product_id)
-);
+) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create table inventory_settings (
   singleton boolean default true not null,
@@ -148,6 +148,20 @@ create table inventory_settings (
   constraint inventory_settings_pkey PRIMARY KEY (singleton)
 );
 comment on table inventory_settings is 'One row. An update holds from the next open on.';
+
+create table maintenance_runs (
+  id bigint generated always as identity not null,
+  trigger text not null,
+  finished_at timestamp with time zone default clock_timestamp() not null,
+  duration_ms integer not null,
+  released integer,
+  purged integer,
+  more boolean default false not null,
+  drift integer,
+  constraint maintenance_runs_duration_ms_check CHECK ((duration_ms >= 0)),
+  constraint maintenance_runs_trigger_check CHECK ((trigger = ANY (ARRAY['schedule'::text, 'route'::text]))),
+  constraint maintenance_runs_pkey PRIMARY KEY (id)
+);
 
 create table order_items (
   order_id uuid not null,
@@ -217,6 +231,22 @@ create table schema_migrations (
   constraint schema_migrations_pkey PRIMARY KEY (name)
 );
 
+create table stock_adjustments (
+  request_key text not null,
+  drop_product_id uuid not null,
+  units integer not null,
+  total_after integer not null,
+  who text not null,
+  why text not null,
+  adjusted_at timestamp with time zone default clock_timestamp() not null,
+  constraint stock_adjustments_request_key_check CHECK (((length(request_key) >= 1) AND (length(request_key) <= 200))),
+  constraint stock_adjustments_units_check CHECK ((units <> 0)),
+  constraint stock_adjustments_who_check CHECK (((length(who) >= 1) AND (length(who) <= 200))),
+  constraint stock_adjustments_why_check CHECK (((length(why) >= 1) AND (length(why) <= 1000))),
+  constraint stock_adjustments_pkey PRIMARY KEY (request_key)
+);
+comment on table stock_adjustments is 'Who changed total_inventory, by how much, and why. Never changed, never purged.';
+
 create table webhook_events (
   event_id text not null,
   type text not null,
@@ -253,11 +283,17 @@ CREATE INDEX inventory_journal_product ON public.inventory_journal USING btree (
 
 CREATE INDEX inventory_reservations_checkout ON public.inventory_reservations USING btree (checkout_id) WHERE (checkout_id IS NOT NULL);
 
-CREATE INDEX inventory_reservations_held_due ON public.inventory_reservations USING btree (reclaim_after) WHERE (status = 'held'::text);
+CREATE INDEX inventory_reservations_due ON public.inventory_reservations USING btree (reclaim_after) WHERE ("left"(status, 4) = 'held'::text);
 
-CREATE INDEX inventory_reservations_held_product ON public.inventory_reservations USING btree (drop_product_id, reclaim_after) WHERE (status = 'held'::text);
+CREATE INDEX inventory_reservations_due_product ON public.inventory_reservations USING btree (drop_product_id, reclaim_after) WHERE ("left"(status, 4) = 'held'::text);
+
+CREATE INDEX inventory_reservations_ended ON public.inventory_reservations USING btree (expires_at) WHERE (status = ANY (ARRAY['released'::text, 'expired'::text]));
+
+CREATE INDEX maintenance_runs_finished ON public.maintenance_runs USING btree (finished_at);
 
 CREATE INDEX refunds_checkout ON public.refunds USING btree (checkout_id);
+
+CREATE INDEX stock_adjustments_product ON public.stock_adjustments USING btree (drop_product_id);
 
 CREATE INDEX webhook_events_received ON public.webhook_events USING btree (received_at);
 
@@ -427,8 +463,87 @@ UNION ALL
    FROM checkouts c
   WHERE ((c.status = ANY (ARRAY['refund_pending'::text, 'refunded'::text])) AND (NOT (EXISTS ( SELECT 1
            FROM refunds f
-          WHERE (f.checkout_id = c.id)))));
+          WHERE (f.checkout_id = c.id)))))
+UNION ALL
+ SELECT 'confirmed_checkout_without_order'::text AS kind,
+    NULL::uuid AS drop_product_id,
+    c.id AS checkout_id,
+    jsonb_build_object('status', c.status) AS detail
+   FROM checkouts c
+  WHERE ((c.status = 'confirmed'::text) AND (NOT (EXISTS ( SELECT 1
+           FROM orders o
+          WHERE (o.checkout_id = c.id)))))
+UNION ALL
+ SELECT 'order_of_another_amount'::text AS kind,
+    NULL::uuid AS drop_product_id,
+    c.id AS checkout_id,
+    jsonb_build_object('order', o.amount_minor, 'checkout', c.amount_minor, 'status', c.status) AS detail
+   FROM (orders o
+     JOIN checkouts c ON ((c.id = o.checkout_id)))
+  WHERE ((c.status <> 'confirmed'::text) OR (o.payment_intent_id IS DISTINCT FROM c.payment_intent_id) OR (o.amount_minor IS DISTINCT FROM c.amount_minor) OR ((o.amount_minor)::numeric IS DISTINCT FROM ( SELECT sum((i.unit_price_minor * i.quantity)) AS sum
+           FROM order_items i
+          WHERE (i.order_id = o.id))))
+UNION ALL
+ SELECT 'lines_of_another_amount'::text AS kind,
+    NULL::uuid AS drop_product_id,
+    c.id AS checkout_id,
+    jsonb_build_object('amount_minor', c.amount_minor, 'lines', l.amount_minor) AS detail
+   FROM (checkouts c
+     LEFT JOIN ( SELECT checkout_lines.checkout_id,
+            sum((checkout_lines.unit_price_minor * checkout_lines.quantity)) AS amount_minor
+           FROM checkout_lines
+          GROUP BY checkout_lines.checkout_id) l ON ((l.checkout_id = c.id)))
+  WHERE ((c.amount_minor)::numeric IS DISTINCT FROM l.amount_minor)
+UNION ALL
+ SELECT 'reservation_of_no_line'::text AS kind,
+    r.drop_product_id,
+    r.checkout_id,
+    jsonb_build_object('quantity', r.quantity) AS detail
+   FROM (inventory_reservations r
+     LEFT JOIN checkout_lines l ON (((l.checkout_id = r.checkout_id) AND (l.drop_product_id = r.drop_product_id))))
+  WHERE ((r.checkout_id IS NOT NULL) AND (l.quantity IS DISTINCT FROM r.quantity))
+UNION ALL
+ SELECT 'reservation_of_another_payment'::text AS kind,
+    r.drop_product_id,
+    c.id AS checkout_id,
+    jsonb_build_object('reservation', r.payment_intent_id, 'checkout', c.payment_intent_id) AS detail
+   FROM (inventory_reservations r
+     JOIN checkouts c ON ((c.id = r.checkout_id)))
+  WHERE ((r.status = ANY (ARRAY['held'::text, 'confirmed'::text])) AND (r.payment_intent_id <> COALESCE(c.payment_intent_id, ('checkout:'::text || c.id))));
 comment on view inventory_drift is 'Empty whenever nothing is broken. Read it in one statement: it compares many rows.';
+
+create view maintenance_health as
+ WITH last_day AS (
+         SELECT maintenance_runs.id,
+            maintenance_runs.trigger,
+            maintenance_runs.finished_at,
+            maintenance_runs.duration_ms,
+            maintenance_runs.released,
+            maintenance_runs.purged,
+            maintenance_runs.more,
+            maintenance_runs.drift
+           FROM maintenance_runs
+          WHERE (maintenance_runs.finished_at > (now() - '24:00:00'::interval))
+        ), last AS (
+         SELECT ( SELECT max(maintenance_runs.finished_at) AS max
+                   FROM maintenance_runs
+                  WHERE (maintenance_runs.released IS NOT NULL)) AS success_at,
+            ( SELECT maintenance_runs.drift
+                   FROM maintenance_runs
+                  WHERE (maintenance_runs.drift IS NOT NULL)
+                  ORDER BY maintenance_runs.finished_at DESC
+                 LIMIT 1) AS drift
+        )
+ SELECT success_at AS last_success_at,
+    ( SELECT (count(*))::integer AS count
+           FROM last_day) AS runs_24h,
+    ( SELECT (count(*))::integer AS count
+           FROM last_day
+          WHERE (last_day.released IS NOT NULL)) AS successes_24h,
+    ((success_at IS NULL) OR (success_at < (clock_timestamp() - '00:03:00'::interval))) AS is_overdue,
+    drift
+   FROM last;
+comment on view maintenance_health is 'One row. Overdue: no cleanup succeeded for 180 s (it is due every 60 s).';
 
 create view reclaimable_reservations as
  SELECT id,
@@ -441,7 +556,7 @@ create view reclaimable_reservations as
     checkout_id,
     reclaim_after
    FROM inventory_reservations r
-  WHERE ((status = 'held'::text) AND (NOT (EXISTS ( SELECT 1
+  WHERE (("left"(status, 4) = 'held'::text) AND (NOT (EXISTS ( SELECT 1
            FROM webhook_events e
           WHERE ((e.checkout_id = r.checkout_id) AND (e.outcome IS NULL) AND (e.type = ANY (ARRAY['payment_intent.succeeded'::text, 'payment_intent.amount_capturable_updated'::text, 'payment_intent.processing'::text])))))));
 comment on view reclaimable_reservations is NULL;
@@ -1490,6 +1605,40 @@ AS $function$
 $function$;
 comment on function _write_lines(p_checkout_ids uuid[], p_amounts_minor bigint[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone) is NULL;
 
+CREATE OR REPLACE FUNCTION public.adjust_total_inventory(p_request_key text, p_drop_product_id uuid, p_units integer, p_who text, p_why text, OUT total integer, OUT available integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_known stock_adjustments%rowtype;
+begin
+  perform _require_read_committed();
+  select total_inventory, available_inventory into total, available
+  from drop_products where id = p_drop_product_id for no key update;
+  if not found then
+    raise exception using errcode = 'HF006', message = 'no such product', detail = p_drop_product_id::text;
+  end if;
+  select * into v_known from stock_adjustments where request_key = p_request_key;
+  if found then
+    if (v_known.drop_product_id, v_known.units) is distinct from (p_drop_product_id, p_units) then
+      raise exception using
+        errcode = 'HF009', message = 'this key was used for another adjustment', detail = p_request_key;
+    end if;
+    return;
+  end if;
+  if available + p_units < 0 then
+    raise exception using
+      errcode = 'HF011', message = 'fewer than the units held and sold', detail = (total - available)::text;
+  end if;
+  update drop_products p set total_inventory = p.total_inventory + p_units where p.id = p_drop_product_id
+  returning p.total_inventory, p.available_inventory into total, available;
+  insert into stock_adjustments (request_key, drop_product_id, units, total_after, who, why)
+  values (p_request_key, p_drop_product_id, p_units, total, p_who, p_why);
+end
+$function$;
+comment on function adjust_total_inventory(p_request_key text, p_drop_product_id uuid, p_units integer, p_who text, p_why text, OUT total integer, OUT available integer) is 'Puts units on sale (positive) or takes free ones off it (negative), once per key. HF011: it would go below held and sold (detail: how many those are), HF006: no such product, HF009: the key was used for another adjustment.';
+
 CREATE OR REPLACE FUNCTION public.advance_refund(p_request_key text, p_n integer)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1857,6 +2006,16 @@ end
 $function$;
 comment on function drop_products_refuse_delete() is NULL;
 
+CREATE OR REPLACE FUNCTION public.find_inventory_drift(p_max integer DEFAULT 100)
+ RETURNS TABLE(kind text, drop_product_id uuid, checkout_id uuid, detail jsonb)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select kind, drop_product_id, checkout_id, detail from inventory_drift limit p_max;
+$function$;
+comment on function find_inventory_drift(p_max integer) is 'Every contradiction between counters, journal, reservations, checkouts and orders, by name. Empty: nothing is broken.';
+
 CREATE OR REPLACE FUNCTION public.inventory_reservations_guard()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2062,6 +2221,58 @@ begin
 end
 $function$;
 comment on function open_checkouts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_quantities integer[]) is 'open_checkout for a batch: member n of the answer is member n of the arrays; p_line_owners names the member of each line. Outcome single: nothing was done for this member, call open_checkout. Decides first come, first served.';
+
+CREATE OR REPLACE FUNCTION public.purge_ended_reservations(p_older_than_days integer DEFAULT 30)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_before timestamptz := clock_timestamp() - make_interval(days => p_older_than_days);
+  v_purged integer;
+begin
+  perform _require_read_committed();
+  if p_older_than_days is null or p_older_than_days < 1 then
+    raise exception using errcode = '22023', message = 'p_older_than_days must be 1 or more';
+  end if;
+  with old as (
+    select id from inventory_reservations
+    where status in ('released', 'expired') and expires_at < v_before
+    order by expires_at
+    limit 5000
+    for update skip locked
+  )
+  delete from inventory_reservations r using old where r.id = old.id;
+  get diagnostics v_purged = row_count;
+  delete from maintenance_runs where finished_at < v_before;
+  return v_purged;
+end
+$function$;
+comment on function purge_ended_reservations(p_older_than_days integer) is 'Deletes at most 5,000 released and expired reservations whose deadline is that many days back, and answers how many.';
+
+CREATE OR REPLACE FUNCTION public.read_availability(p_product_ids uuid[])
+ RETURNS TABLE(drop_product_id uuid, name text, available integer, has_dead_holds boolean, is_open boolean)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  return query
+    select p.id, p.name, p.available_inventory,
+      exists (select 1 from reclaimable_reservations r where r.drop_product_id = p.id and r.reclaim_after <= v_now),
+      d.opens_at <= v_now and v_now < coalesce(d.closes_at, 'infinity')
+    from unnest(p_product_ids) as asked (id)
+    join drop_products p on p.id = asked.id
+    join drops d on d.id = p.drop_id;
+end
+$function$;
+comment on function read_availability(p_product_ids uuid[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public.record_decline(p_checkout_id uuid, p_event_id text, p_attempt_id text, p_error_code text, p_decline_code text, p_advice_code text)
  RETURNS integer

@@ -13,6 +13,8 @@ import { createStripe } from '../platform/stripe';
 import { connectTemporalClient, connectTemporalWorker, ensureSearchAttributes } from '../platform/temporal';
 import { claimDatabase } from './installation';
 import { createCheckoutRuns } from './runs';
+import { ensureSchedules } from './schedules';
+import { observeBatches, observeDrift } from './stock-metrics';
 import { createWorkers } from './workers';
 
 const SHUTDOWN_MS = 8_000;
@@ -46,6 +48,7 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   let workers: Worker[] = [];
   const registry = createMetricsRegistry('worker');
   collectProcessMetrics(registry);
+  observeDrift(registry, pool);
   const metrics = await startMetricsServer({
     registry,
     port: config.metrics.workerPort,
@@ -57,8 +60,9 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   const { client, connection } = await connectTemporalClient(config.temporal);
   shutdown.onStop('temporal client', () => connection.close());
   await ensureSearchAttributes(connection, config.temporal.namespace, SEARCH_ATTRIBUTES);
+  await ensureSchedules(client);
 
-  const batches = createCheckoutBatches(pool);
+  const batches = createCheckoutBatches(pool, observeBatches(registry));
   shutdown.onStop('batches', () => batches.drain());
   const stripe = createStripe(config.stripe);
   const holdfastEnv = await claimDatabase(pool, stripe, config, logger);

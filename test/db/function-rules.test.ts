@@ -30,6 +30,8 @@ const HOT = [
   'open_checkouts(uuid[],text[],text[],integer[],integer[],integer[],integer[],uuid[],integer[])',
   'confirm_checkout(uuid,text,text[])',
   'open_checkout(uuid,text,text,jsonb,integer,integer,integer)',
+  'purge_ended_reservations(integer)',
+  'read_availability(uuid[])',
   'record_decline(uuid,text,text,text,text,text)',
   'record_processing(uuid,text)',
   'release_checkout(uuid,text,text,text[])',
@@ -126,6 +128,8 @@ test.each(['repeatable read', 'serializable'])('%s is refused everywhere', async
     `record_decline('${checkoutId}', 'e', 'a', null, null, null)`,
     `record_processing('${checkoutId}', 'e')`,
     `close_events('${checkoutId}', '{}')`,
+    `adjust_total_inventory('key', '${product}', 1, 'me', 'test')`,
+    `purge_ended_reservations()`,
     `advance_refund('late:x', 0)`,
     `record_refund('late:x', 're_1', 'pending')`,
   ];
