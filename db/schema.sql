@@ -727,11 +727,13 @@ CREATE OR REPLACE FUNCTION public._count_open_checkouts(p_customer_ids text[], p
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET max_parallel_workers_per_gather TO '0'
 AS $function$
   select c.customer_id, (count(distinct c.id) filter (where r.status = 'held' and r.reclaim_after > p_now))::integer
-  from checkouts c
+  from unnest(p_customer_ids) as wanted (id)
+  join checkouts c on c.customer_id = wanted.id
   join inventory_reservations r on r.checkout_id = c.id
-  where c.customer_id = any (p_customer_ids) and checkout_is_open(c.status)
+  where checkout_is_open(c.status)
   group by c.customer_id;
 $function$;
 comment on function _count_open_checkouts(p_customer_ids text[], p_now timestamp with time zone) is NULL;
@@ -743,11 +745,12 @@ CREATE OR REPLACE FUNCTION public._count_units(p_customer_ids text[])
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET max_parallel_workers_per_gather TO '0'
 AS $function$
   select c.customer_id, r.drop_product_id, (sum(r.quantity) filter (where r.status in ('held', 'confirmed')))::integer
-  from checkouts c
+  from unnest(p_customer_ids) as wanted (id)
+  join checkouts c on c.customer_id = wanted.id
   join inventory_reservations r on r.checkout_id = c.id
-  where c.customer_id = any (p_customer_ids)
   group by c.customer_id, r.drop_product_id;
 $function$;
 comment on function _count_units(p_customer_ids text[]) is NULL;
@@ -983,6 +986,8 @@ CREATE OR REPLACE FUNCTION public._lock_batch_products(p_customer_ids text[], p_
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
 AS $function$
 declare
   v_dead uuid[];
@@ -990,10 +995,10 @@ begin
   if array_remove(p_customer_ids, null) <> '{}' then
     v_dead := array(
       select r.id
-      from reclaimable_reservations r
-      join checkouts c on c.id = r.checkout_id
-      where c.customer_id = any (p_customer_ids)
-        and r.drop_product_id = any (
+      from (select distinct id from unnest(p_customer_ids) as id where id is not null) as wanted
+      join checkouts c on c.customer_id = wanted.id
+      join reclaimable_reservations r on r.checkout_id = c.id
+      where r.drop_product_id = any (
           array(select id from drop_products where id = any (p_product_ids) and max_per_customer is not null))
         and r.reclaim_after <= p_now
       order by r.id

@@ -6,6 +6,8 @@
 create function _lock_batch_products(p_customer_ids text[], p_product_ids uuid[], p_now timestamptz) returns void
 language plpgsql volatile
 set search_path = pg_catalog, public, pg_temp
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   v_dead uuid[];
@@ -13,10 +15,10 @@ begin
   if array_remove(p_customer_ids, null) <> '{}' then
     v_dead := array(
       select r.id
-      from reclaimable_reservations r
-      join checkouts c on c.id = r.checkout_id
-      where c.customer_id = any (p_customer_ids)
-        and r.drop_product_id = any (
+      from (select distinct id from unnest(p_customer_ids) as id where id is not null) as wanted
+      join checkouts c on c.customer_id = wanted.id
+      join reclaimable_reservations r on r.checkout_id = c.id
+      where r.drop_product_id = any (
           array(select id from drop_products where id = any (p_product_ids) and max_per_customer is not null))
         and r.reclaim_after <= p_now
       order by r.id

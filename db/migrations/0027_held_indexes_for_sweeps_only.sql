@@ -5,19 +5,3 @@
 create index inventory_reservations_due on inventory_reservations (reclaim_after) where left(status, 4) = 'held';
 create index inventory_reservations_due_product on inventory_reservations (drop_product_id, reclaim_after)
   where left(status, 4) = 'held';
-
-create or replace view reclaimable_reservations as
-select r.*
-from inventory_reservations r
-where left(r.status, 4) = 'held'
-  and not exists (
-    select 1
-    from webhook_events e
-    where e.checkout_id = r.checkout_id
-      and e.outcome is null
-      and e.type in (
-        'payment_intent.succeeded', 'payment_intent.amount_capturable_updated', 'payment_intent.processing')
-  );
-
-drop index inventory_reservations_held_due;
-drop index inventory_reservations_held_product;

@@ -38,9 +38,9 @@ async function rowsOf(checkoutId: string, names: Record<string, string>): Promis
     `select jsonb_build_object(
        'checkout', (select to_jsonb(c) - '{id,opened_at,expires_at,updated_at,closed_at}'::text[]
          || jsonb_build_object('window', extract(epoch from expires_at - opened_at)) from checkouts c where id = $1),
-       'lines', (select jsonb_agg(to_jsonb(l) - 'checkout_id' order by drop_product_id) from checkout_lines l where checkout_id = $1),
+       'lines', (select jsonb_agg(to_jsonb(l) - 'checkout_id' order by quantity) from checkout_lines l where checkout_id = $1),
        'reservations', (select jsonb_agg(to_jsonb(r) - '{id,checkout_id,payment_intent_id,expires_at,created_at,reclaim_after}'::text[]
-         || jsonb_build_object('lease', extract(epoch from reclaim_after - expires_at), 'own', payment_intent_id = 'checkout:' || checkout_id) order by drop_product_id) from inventory_reservations r where checkout_id = $1)) as state`,
+         || jsonb_build_object('lease', extract(epoch from reclaim_after - expires_at), 'own', payment_intent_id = 'checkout:' || checkout_id) order by quantity) from inventory_reservations r where checkout_id = $1)) as state`,
     [checkoutId],
   );
   let text = JSON.stringify(required(rows[0]).state);
