@@ -1,16 +1,7 @@
 // The saga's steps in PostgreSQL: each is one statement, keyed by the checkout, and answers the same when it runs twice.
 import type { CheckoutInput, FailureCode, OpenedCheckout } from '../contracts/checkout';
-import type { PaymentAttempt } from '../contracts/payment-events';
 import type { CheckoutStatus } from '../contracts/statuses';
-import {
-  closeEvents,
-  closeUnboundCheckout,
-  recordDecline,
-  recordProcessing,
-  releaseCheckout,
-  renewLease,
-} from '../db/checkouts';
-import { openIncident } from '../db/incidents';
+import { closeUnboundCheckout, releaseCheckout, renewLease } from '../db/checkouts';
 import type { ActivityDeps } from './deps';
 import { watched } from './endless';
 
@@ -41,18 +32,7 @@ export interface ReleaseInput {
   eventIds: string[];
 }
 
-export interface IncidentInput {
-  checkoutId: string;
-  kind: string;
-  detail: Record<string, unknown>;
-}
-
 export function checkoutActivities(deps: ActivityDeps) {
-  return { ...stepActivities(deps), ...newsActivities(deps) };
-}
-
-/** What moves stock. */
-function stepActivities(deps: ActivityDeps) {
   const { pool, batches, policy } = deps;
   return {
     /** Step 1. Freezes lines and prices and reserves every line or none; a row that is there already answers. */
@@ -107,47 +87,6 @@ function stepActivities(deps: ActivityDeps) {
       const { reclaimGraceSeconds } = policy;
       await watched(deps, { checkoutId, step: 'renew_lease' }, () =>
         renewLease(pool, { checkoutId, reclaimGraceSeconds, holdMaxSeconds: deps.holdMaxSeconds }),
-      );
-    },
-  };
-}
-
-/** What is written down, and whom it concerns next. */
-function newsActivities(deps: ActivityDeps) {
-  const { pool } = deps;
-  return {
-    /** Counts one attempt, however many events tell of it. */
-    async recordDecline(input: {
-      checkoutId: string;
-      eventId: string;
-      attempt: PaymentAttempt;
-    }): Promise<{ attempts: number }> {
-      return watched(deps, { checkoutId: input.checkoutId, step: 'record_decline' }, () =>
-        recordDecline(pool, input),
-      );
-    },
-
-    async recordProcessing(input: { checkoutId: string; eventId: string }): Promise<void> {
-      await watched(deps, { checkoutId: input.checkoutId, step: 'record_processing' }, () =>
-        recordProcessing(pool, input),
-      );
-    },
-
-    /** Writes `no_effect` for events that moved nothing. */
-    async closeEvents(input: { checkoutId: string; eventIds: string[] }): Promise<void> {
-      await watched(deps, { checkoutId: input.checkoutId, step: 'close_events' }, () =>
-        closeEvents(pool, input),
-      );
-    },
-
-    async openIncident(input: IncidentInput): Promise<void> {
-      await openIncident(pool, input);
-    },
-
-    /** Hands what a closed checkout cannot judge any more to settlement. */
-    async startSettlement({ checkoutId }: { checkoutId: string }): Promise<void> {
-      await watched(deps, { checkoutId, step: 'start_settlement' }, () =>
-        deps.runs.startSettlement(checkoutId),
       );
     },
   };

@@ -13,7 +13,6 @@ export interface EndPaymentInput {
   checkoutId: string;
   /** Saga state: part of the Stripe key, one more after every definite answer that was not a success. */
   n: number;
-  cancellationReason: 'abandoned' | 'requested_by_customer';
   amountMinor: number;
   currency: string;
   /** The units have been given back without proof; go on asking all the same. */
@@ -72,7 +71,8 @@ async function attempt(
     const canceled = parsePaymentIntent(
       await deps.stripe.paymentIntents.cancel(
         paymentIntentId,
-        { cancellation_reason: input.cancellationReason },
+        // The same for every caller: run and settlement share the key, and a key with another body is an error.
+        { cancellation_reason: 'abandoned' },
         { idempotencyKey: stripeIdempotencyKey(deps.holdfastEnv, input.checkoutId, 'cancel', input.n) },
       ),
     );

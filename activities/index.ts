@@ -3,14 +3,22 @@ import { checkoutActivities } from './checkout';
 import { createPaymentActivities } from './create-payment';
 import type { ActivityDeps } from './deps';
 import { endPaymentActivities } from './end-payment';
+import { inboxSweepActivities } from './inbox-sweep';
 import { maintenanceActivities } from './maintenance';
+import { paymentNewsActivities } from './payment-news';
 import { readPaymentActivities } from './read-payment';
 import { refundActivities } from './refund-payment';
 import { settlementActivities } from './settlement';
 
 /** PostgreSQL and Temporal: the main task queue, local and regular. */
 export function createMainActivities(deps: ActivityDeps) {
-  return { ...checkoutActivities(deps), ...settlementActivities(deps), ...maintenanceActivities(deps) };
+  return {
+    ...checkoutActivities(deps),
+    ...paymentNewsActivities(deps),
+    ...settlementActivities(deps),
+    ...inboxSweepActivities(deps),
+    ...maintenanceActivities(deps),
+  };
 }
 
 /** PaymentIntent creation: a task queue of its own, rate limited by the server for all workers together. */

@@ -3,10 +3,11 @@ import { ApplicationFailure } from '@temporalio/activity';
 
 import { stripeIdempotencyKey } from '../contracts/ids';
 import { openIncident } from '../db/incidents';
-import { advanceRefund, readPendingRefund, recordRefund } from '../db/refunds';
+import { advanceRefund, readStandingRefund, recordRefund } from '../db/refunds';
 import { parseRefund, type RefundReply } from '../platform/stripe';
 import { readStripeFailure } from '../platform/stripe-failures';
 import type { ActivityDeps } from './deps';
+import { watched } from './endless';
 import { tryAgain, UNAUTHORIZED_RETRY_MS } from './stripe-calls';
 
 export type RefundOutcome =
@@ -19,30 +20,33 @@ export type RefundOutcome =
   /** Only a person can finish it; an incident is open. */
   | { outcome: 'failed' };
 
-type PendingRefund = NonNullable<Awaited<ReturnType<typeof readPendingRefund>>>;
+/** With the pauses between them (5 s doubling to 5 min), about ten minutes of definite errors. */
+const QUIET_ERRORS_MAX = 7;
+
+type StandingRefund = NonNullable<Awaited<ReturnType<typeof readStandingRefund>>>;
 
 export function refundActivities(deps: ActivityDeps) {
   return {
     async refundPayment({ checkoutId }: { checkoutId: string }): Promise<RefundOutcome> {
-      const refund = await readPendingRefund(deps.pool, checkoutId);
-      if (refund === null) return { outcome: 'nothing_due' };
-      try {
-        const known = await findRefund(deps, refund);
-        return await record(
-          deps,
-          checkoutId,
-          refund,
-          known ?? (await createRefund(deps, checkoutId, refund)),
-        );
-      } catch (error) {
-        return readRefusal(deps, checkoutId, refund, error);
-      }
+      return watched(deps, { checkoutId, step: 'refund' }, () => carryOut(deps, checkoutId));
     },
   };
 }
 
+/** One that succeeded before is read again, because it may have failed since. */
+async function carryOut(deps: ActivityDeps, checkoutId: string): Promise<RefundOutcome> {
+  const refund = await readStandingRefund(deps.pool, checkoutId);
+  if (refund === null) return { outcome: 'nothing_due' };
+  try {
+    const known = await findRefund(deps, refund);
+    return await record(deps, checkoutId, refund, known ?? (await createRefund(deps, checkoutId, refund)));
+  } catch (error) {
+    return readRefusal(deps, checkoutId, refund, error);
+  }
+}
+
 /** The refund this request made before, if it did: by id, else by the request key in its metadata. */
-async function findRefund(deps: ActivityDeps, refund: PendingRefund): Promise<RefundReply | null> {
+async function findRefund(deps: ActivityDeps, refund: StandingRefund): Promise<RefundReply | null> {
   if (refund.stripeRefundId !== null) {
     return parseRefund(await deps.stripe.refunds.retrieve(refund.stripeRefundId));
   }
@@ -54,7 +58,7 @@ async function findRefund(deps: ActivityDeps, refund: PendingRefund): Promise<Re
 async function createRefund(
   deps: ActivityDeps,
   checkoutId: string,
-  refund: PendingRefund,
+  refund: StandingRefund,
 ): Promise<RefundReply> {
   const { paymentIntentId, amountMinor, requestKey, n } = refund;
   const reply = await deps.stripe.refunds.create(
@@ -72,7 +76,7 @@ async function createRefund(
 async function record(
   deps: ActivityDeps,
   checkoutId: string,
-  refund: PendingRefund,
+  refund: StandingRefund,
   reply: RefundReply,
 ): Promise<RefundOutcome> {
   const state = reply.status === 'succeeded' ? 'succeeded' : isFailed(reply) ? 'failed' : 'pending';
@@ -90,7 +94,7 @@ function isFailed(reply: RefundReply): boolean {
 async function readRefusal(
   deps: ActivityDeps,
   checkoutId: string,
-  refund: PendingRefund,
+  refund: StandingRefund,
   error: unknown,
 ): Promise<RefundOutcome> {
   if (error instanceof ApplicationFailure) throw error;
@@ -102,6 +106,8 @@ async function readRefusal(
       throw tryAgain('Stripe did not execute a refund', 'StripeNotExecuted', failure.retryAfterMs);
     case 'server_error':
       await advanceRefund(deps.pool, { requestKey: refund.requestKey, n: refund.n });
+      if (refund.n >= QUIET_ERRORS_MAX)
+        await report(deps, checkoutId, 'step_keeps_failing', { step: 'refund', n: refund.n });
       return { outcome: 'again' };
     case 'unauthorized':
       await report(deps, checkoutId, 'stripe_key_refused', {});

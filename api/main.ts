@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 
+import { recogniseInstallation } from '../db/installation';
 import { createPool } from '../db/pool';
 import { requireCurrentSchema } from '../db/migrate';
 import type { ProcessConfig } from '../platform/config';
@@ -11,10 +12,10 @@ import { collectProcessMetrics, createMetricsRegistry, startMetricsServer } from
 import { createShutdown } from '../platform/shutdown';
 import type { Shutdown } from '../platform/shutdown';
 import { createStripe } from '../platform/stripe';
+import { askStripeAccountId } from '../platform/stripe-account';
 import { connectTemporalClient } from '../platform/temporal';
 import { createApp } from './app';
 import type { ApiDeps } from './deps';
-import { recogniseInstallation } from './installation';
 import { startServer } from './server';
 
 const SHUTDOWN_MS = 7_500;
@@ -70,7 +71,10 @@ async function connect(
   pool: Pool,
 ): Promise<ApiDeps> {
   const stripe = createStripe(config.stripe);
-  const holdfastEnv = await recogniseInstallation(pool, stripe, config, logger);
+  const holdfastEnv = await recogniseInstallation(pool, {
+    stripeAccount: await askStripeAccountId(stripe, config.stripe, logger),
+    temporalNamespace: config.temporal.namespace,
+  });
   const { client, ...temporal } = await connectTemporalClient(config.temporal, { isLazy: true });
   shutdown.onStop('temporal client', () => temporal.close());
   return {

@@ -60,14 +60,15 @@ async function judge(deps: ApiDeps, event: StripeEvent): Promise<Verdict> {
   if (event.holdfastEnv !== null && event.holdfastEnv !== deps.holdfastEnv)
     return ignored('other_holdfast_env');
   const kind = kindOf(event.type);
-  if (kind === 'other') return { act: 'store', outcome: 'no_effect', reason: 'type_not_judged' };
-  if (kind === 'signalled') {
-    if (event.holdfastEnv === null) return ignored('no_holdfast_env');
-    if (event.checkoutId === null) return ignored('no_checkout_id');
-    return { act: 'signal', checkoutId: event.checkoutId };
+  if (kind === 'settlement') {
+    const checkoutId = await checkoutOfMoney(deps, event);
+    return checkoutId === null ? ignored('not_our_payment') : { act: 'settle', checkoutId };
   }
-  const checkoutId = await checkoutOfMoney(deps, event);
-  return checkoutId === null ? ignored('not_our_payment') : { act: 'settle', checkoutId };
+  if (event.holdfastEnv === null) return ignored('no_holdfast_env');
+  if (kind === 'other') return { act: 'store', outcome: 'no_effect', reason: 'type_not_judged' };
+  return event.checkoutId === null
+    ? ignored('no_checkout_id')
+    : { act: 'signal', checkoutId: event.checkoutId };
 }
 
 /** A refund made in the dashboard and every dispute carry no metadata of ours: their PaymentIntent tells. */
@@ -88,6 +89,7 @@ function store(deps: ApiDeps, event: StripeEvent, verdict: Verdict) {
     paymentIntentId,
     checkoutId: verdict.act === 'store' ? (isIgnored ? null : event.checkoutId) : verdict.checkoutId,
     payload: isIgnored ? envelopeOf(event) : event.payload,
+    signal: verdict.act === 'signal' ? paymentEventOf(event) : null,
     outcome: verdict.act === 'store' ? verdict.outcome : null,
     reason: verdict.act === 'store' ? verdict.reason : null,
   });

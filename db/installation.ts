@@ -49,6 +49,23 @@ export async function claimInstallation(
   return { holdfastEnv: row.holdfast_env };
 }
 
+/**
+ * `claimInstallation`, or, where Stripe could not be asked (`stripeAccount` null), whatever claimed this database before:
+ * checkouts that are paid already must not wait for Stripe.
+ * @throws InstallationMismatchError; Error when nobody has claimed the database yet and Stripe could not be asked.
+ */
+export async function recogniseInstallation(
+  db: Db,
+  { stripeAccount, temporalNamespace }: { stripeAccount: string | null; temporalNamespace: string },
+): Promise<string> {
+  if (stripeAccount !== null) {
+    return (await claimInstallation(db, { stripeAccount, temporalNamespace })).holdfastEnv;
+  }
+  const known = await readHoldfastEnv(db);
+  if (known === null) throw new Error('Stripe does not answer, so this new database cannot be claimed.');
+  return known;
+}
+
 function requireSame(what: string, stored: string, given: string): void {
   if (stored === given) return;
   throw new InstallationMismatchError(

@@ -4,7 +4,7 @@ import type { Db } from './query';
 
 export type RefundState = 'pending' | 'succeeded' | 'failed';
 
-export interface PendingRefund {
+export interface StandingRefund {
   requestKey: string;
   /** Part of Stripe's idempotency key. */
   n: number;
@@ -23,12 +23,15 @@ interface RefundRow {
   payment_intent_id: string;
 }
 
-/** The refund of this checkout that is still to be carried out, or null. */
-export async function readPendingRefund(db: Db, checkoutId: string): Promise<PendingRefund | null> {
+/**
+ * The refund of this checkout that has not failed, one still to be carried out first, or null. One that succeeded counts:
+ * it may still fail at the bank (https://docs.stripe.com/refunds#failed-refunds).
+ */
+export async function readStandingRefund(db: Db, checkoutId: string): Promise<StandingRefund | null> {
   const row = await queryMaybeOne<RefundRow>(
     db,
     `select request_key, n, amount_minor, state, stripe_refund_id, payment_intent_id
-     from refunds where checkout_id = $1 and state = 'pending' order by created_at limit 1`,
+     from refunds where checkout_id = $1 and state <> 'failed' order by state, created_at limit 1`,
     [checkoutId],
   );
   return (

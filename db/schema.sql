@@ -260,8 +260,13 @@ create table webhook_events (
   outcome text,
   reason text,
   judged_at timestamp with time zone,
+  signal jsonb,
+  tries integer default 0 not null,
+  driven_at timestamp with time zone,
+  quarantined_at timestamp with time zone,
   constraint webhook_events_check CHECK (((outcome IS NULL) = (judged_at IS NULL))),
   constraint webhook_events_outcome_check CHECK ((outcome = ANY (ARRAY['ignored'::text, 'no_effect'::text, 'confirmed'::text, 'refund_pending'::text, 'released'::text, 'attempt'::text, 'processing'::text]))),
+  constraint webhook_events_tries_check CHECK ((tries >= 0)),
   constraint webhook_events_pkey PRIMARY KEY (event_id)
 );
 
@@ -294,6 +299,8 @@ CREATE INDEX maintenance_runs_finished ON public.maintenance_runs USING btree (f
 CREATE INDEX refunds_checkout ON public.refunds USING btree (checkout_id);
 
 CREATE INDEX stock_adjustments_product ON public.stock_adjustments USING btree (drop_product_id);
+
+CREATE INDEX webhook_events_due ON public.webhook_events USING btree (COALESCE(driven_at, received_at)) WHERE ((outcome IS NULL) AND (quarantined_at IS NULL));
 
 CREATE INDEX webhook_events_received ON public.webhook_events USING btree (received_at);
 
@@ -2503,6 +2510,46 @@ begin
 end
 $function$;
 comment on function reserve_inventory_for_payment(p_payment_intent_id text, p_order_items jsonb, p_expiration_minutes integer) is 'Holds every line or none. True: held, or already held or confirmed with the same items (the deadline is not moved). False: a line is short or unknown. Raises 22023 for bad items, HF003 for other items, HF002 for a checkout''s id.';
+
+CREATE OR REPLACE FUNCTION public.take_unjudged_events(p_wait_seconds integer, p_tries_max integer, p_limit integer)
+ RETURNS TABLE(event_id text, checkout_id uuid, signal jsonb, is_quarantined boolean)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_now constant timestamptz := clock_timestamp();
+  v_before constant timestamptz := v_now - make_interval(secs => p_wait_seconds);
+begin
+  return query
+  with due as (
+    select e.event_id
+    from webhook_events e
+    where e.outcome is null and e.quarantined_at is null and e.checkout_id is not null
+      and coalesce(e.driven_at, e.received_at) <= v_before
+    order by coalesce(e.driven_at, e.received_at)
+    limit p_limit
+    for update skip locked
+  ), taken as (
+    update webhook_events e
+    set
+      tries = least(e.tries + 1, p_tries_max),
+      driven_at = v_now,
+      quarantined_at = case when e.tries >= p_tries_max then v_now end
+    from due
+    where e.event_id = due.event_id
+    returning e.event_id, e.checkout_id, e.signal, e.quarantined_at is not null as is_quarantined
+  ), reported as (
+    insert into incidents (checkout_id, kind, detail)
+    select t.checkout_id, 'event_not_judged', jsonb_build_object('event_ids', jsonb_agg(t.event_id))
+    from taken t
+    where t.is_quarantined
+    group by t.checkout_id
+    on conflict do nothing
+  )
+  select t.event_id, t.checkout_id, t.signal, t.is_quarantined from taken t;
+end
+$function$;
+comment on function take_unjudged_events(p_wait_seconds integer, p_tries_max integer, p_limit integer) is 'Events without outcome that have waited p_wait_seconds since they came or were last driven, oldest first.';
 
 -- triggers
 

@@ -1,5 +1,6 @@
 // Which Stripe account a key belongs to, so that one database is never run against two.
 import { createHash } from 'node:crypto';
+import type { Logger } from 'pino';
 import type Stripe from 'stripe';
 import { z } from 'zod';
 
@@ -25,5 +26,19 @@ export async function readStripeAccountId(
     const mode = keys.secretKey.split('_').slice(0, 2).join('_');
     const hash = createHash('sha256').update(`${mode}:${keys.publishableKey}`).digest('hex');
     return `keys_${hash.slice(0, 24)}`;
+  }
+}
+
+/** As `readStripeAccountId`; null, and a warning, when Stripe cannot be asked. */
+export async function askStripeAccountId(
+  stripe: Stripe,
+  keys: { secretKey: string; publishableKey: string },
+  logger: Logger,
+): Promise<string | null> {
+  try {
+    return await readStripeAccountId(stripe, keys);
+  } catch (err) {
+    logger.warn({ err }, 'stripe account not checked');
+    return null;
   }
 }

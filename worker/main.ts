@@ -4,14 +4,16 @@ import type { Logger } from 'pino';
 
 import { SEARCH_ATTRIBUTES } from '../contracts/messages';
 import { createCheckoutBatches } from '../db/checkout-batches';
+import { recogniseInstallation } from '../db/installation';
 import { createPool } from '../db/pool';
-import { loadConfig, requireProcessConfig, type ProcessConfig } from '../platform/config';
+import type { ProcessConfig } from '../platform/config';
 import { createLogger } from '../platform/logging';
 import { collectProcessMetrics, createMetricsRegistry, startMetricsServer } from '../platform/metrics';
+import { readProcessConfig } from '../platform/process-config';
 import { createShutdown, type Shutdown } from '../platform/shutdown';
 import { createStripe } from '../platform/stripe';
+import { askStripeAccountId } from '../platform/stripe-account';
 import { connectTemporalClient, connectTemporalWorker, ensureSearchAttributes } from '../platform/temporal';
-import { claimDatabase } from './installation';
 import { createCheckoutRuns } from './runs';
 import { ensureSchedules } from './schedules';
 import { observeBatches, observeDrift } from './stock-metrics';
@@ -22,7 +24,7 @@ const SHUTDOWN_MS = 8_000;
 const POOL_MAX = 8;
 
 async function main(): Promise<void> {
-  const config = requireProcessConfig(loadConfig());
+  const config = readProcessConfig();
   const logger = createLogger({ name: 'worker', level: config.logLevel });
   const shutdown = createShutdown({ logger, timeoutMs: SHUTDOWN_MS });
   shutdown.listen();
@@ -57,15 +59,18 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   });
   shutdown.onStop('metrics', () => metrics.close());
 
-  const { client, connection } = await connectTemporalClient(config.temporal);
-  shutdown.onStop('temporal client', () => connection.close());
+  const { client, connection, close } = await connectTemporalClient(config.temporal);
+  shutdown.onStop('temporal client', close);
   await ensureSearchAttributes(connection, config.temporal.namespace, SEARCH_ATTRIBUTES);
   await ensureSchedules(client);
 
   const batches = createCheckoutBatches(pool, observeBatches(registry));
   shutdown.onStop('batches', () => batches.drain());
   const stripe = createStripe(config.stripe);
-  const holdfastEnv = await claimDatabase(pool, stripe, config, logger);
+  const holdfastEnv = await recogniseInstallation(pool, {
+    stripeAccount: await askStripeAccountId(stripe, config.stripe, logger),
+    temporalNamespace: config.temporal.namespace,
+  });
   const { holdMaxSeconds, ...policy } = config.checkout;
   const native = await connectTemporalWorker(config.temporal);
   shutdown.onStop('temporal worker', () => native.close());
@@ -94,13 +99,16 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   await Promise.all(runs);
 }
 
+/** Two of the three workers run activities only, on purpose. */
+const EXPECTED_WARNING = 'No workflows registered, not polling for workflow tasks';
+
 /** The SDK's lines go through our logger: one format, one redaction. */
 function installRuntime(logger: Logger): void {
   const level = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
   Runtime.install({
     shutdownSignals: [],
-    logger: new DefaultLogger('INFO', ({ level: at, message, meta }) => {
-      logger[level[at]]({ ...meta }, message);
+    logger: new DefaultLogger('WARN', ({ level: at, message, meta }) => {
+      logger[message === EXPECTED_WARNING ? 'debug' : level[at]]({ ...meta }, message);
     }),
   });
 }

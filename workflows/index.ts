@@ -1,4 +1,5 @@
 // What the worker registers: one export per workflow type.
 export { checkout } from './checkout';
 export { cleanup } from './cleanup';
+export { inbox_sweep } from './inbox-sweep';
 export { settlement } from './settlement';

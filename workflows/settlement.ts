@@ -25,22 +25,27 @@ const REFUND_PAUSE_MAX_MS = 300_000;
  * started or woke it carries nothing. Registered as workflow type `settlement`, id `settle-<checkoutId>`.
  */
 export async function settlement(input: SettlementInput): Promise<void> {
-  const task: Task = { checkoutId: input.checkoutId, isWoken: true };
-  setHandler(settleSignal, () => void (task.isWoken = true));
+  const task: Task = { checkoutId: input.checkoutId, wakes: 0 };
+  setHandler(settleSignal, () => void (task.wakes += 1));
   await CancellationScope.nonCancellable(async () => {
-    while (task.isWoken) {
-      task.isWoken = false;
+    let wakesSettled: number;
+    do {
+      wakesSettled = task.wakes;
       await settle(task);
-      if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof settlement>(input);
-    }
+    } while (task.wakes > wakesSettled);
     await waitForHandlers();
   });
 }
 
+/** Between two rounds of a loop without end: nothing is remembered, so a long history may be left behind at any time. */
+async function keepHistoryShort({ checkoutId }: Task): Promise<void> {
+  if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof settlement>({ checkoutId });
+}
+
 interface Task {
   checkoutId: string;
-  /** A signal came since the last look. */
-  isWoken: boolean;
+  /** Signals so far. Each is answered by a whole look that begins after it, whatever else it has ended. */
+  wakes: number;
 }
 
 async function settle(task: Task): Promise<void> {
@@ -50,9 +55,9 @@ async function settle(task: Task): Promise<void> {
   if (found.isOpen) return settleOpen(task, found);
   if (found.status === 'expired' || found.status === 'canceled' || found.status === 'payment_failed') {
     const status = await settleUnpaid(task, found);
-    if (status === 'refund_pending') await refund(checkoutId);
-  } else if (found.status === 'refund_pending') {
-    await refund(checkoutId);
+    if (status === 'refund_pending') await refund(task);
+  } else if (found.status === 'refund_pending' || found.status === 'refunded') {
+    await refund(task);
   }
   await closeEvents({ checkoutId, eventIds: found.unjudgedEventIds });
 }
@@ -74,7 +79,7 @@ async function settleOpen(task: Task, found: SettlementCase): Promise<void> {
   const ended = await end(task, found);
   if (ended === 'succeeded') {
     const { status } = await confirm(checkoutId, found, found.paymentIntentId);
-    if (status === 'refund_pending') await refund(checkoutId);
+    if (status === 'refund_pending') await refund(task);
     return;
   }
   await releaseCheckout({
@@ -99,27 +104,32 @@ function confirm(checkoutId: string, found: SettlementCase, paymentIntentId: str
 
 async function end(task: Task, found: SettlementCase): Promise<'canceled' | 'succeeded'> {
   const { checkoutId } = task;
+  let wakesKnown = task.wakes;
   const ended = await endPayment({
     checkoutId,
     amountMinor: found.amountMinor,
     currency: found.currency,
-    cancellationReason: 'abandoned',
     reclaimGraceSeconds: found.reclaimGraceSeconds,
     pauseMaxSeconds: found.endPaymentPauseMaxSeconds,
     isReleased: !found.isOpen,
-    hasNews: () => task.isWoken,
-    onRound: () => void (task.isWoken = false),
+    hasNews: () => task.wakes > wakesKnown,
+    onRound: () => {
+      wakesKnown = task.wakes;
+      return keepHistoryShort(task);
+    },
     onHoldMaxReached: () => releaseUnproven(checkoutId, found.unjudgedEventIds),
   });
   return ended.outcome === 'succeeded' ? 'succeeded' : 'canceled';
 }
 
 /** Goes on until the refund stands at Stripe, waits for an event there, or needs a person. */
-async function refund(checkoutId: string): Promise<void> {
+async function refund(task: Task): Promise<void> {
+  const { checkoutId } = task;
   let pauseMs = REFUND_PAUSE_FIRST_MS;
   for (;;) {
     const { outcome } = await stripe('give the money back').refundPayment({ checkoutId });
     if (outcome !== 'again') return;
+    await keepHistoryShort(task);
     await sleep(pauseMs);
     pauseMs = Math.min(pauseMs * 2, REFUND_PAUSE_MAX_MS);
   }

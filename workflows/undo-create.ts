@@ -4,16 +4,16 @@ import type { CheckoutRun, Turn } from './checkout-run';
 import { endPayment } from './end-payment';
 import { releaseUnproven } from './release-unproven';
 import type { Undo } from './undo-stack';
+import { showUnresolved } from './visibility';
 
 export function undoCreate(run: CheckoutRun): Undo<Unwinding, Turn> {
-  return async (unwinding) => {
+  return async () => {
     if (run.paymentIntentId === null) return 'undone';
     const { amountMinor, currency, policy } = run.open;
     const ended = await endPayment({
       checkoutId: run.checkoutId,
       amountMinor,
       currency,
-      cancellationReason: unwinding.status === 'canceled' ? 'requested_by_customer' : 'abandoned',
       reclaimGraceSeconds: policy.reclaimGraceSeconds,
       pauseMaxSeconds: policy.endPaymentPauseMaxSeconds,
       hasNews: () => run.hasPendingEvents() || run.isAskedAgain,
@@ -21,7 +21,10 @@ export function undoCreate(run: CheckoutRun): Undo<Unwinding, Turn> {
         run.takeEvents();
         run.isAskedAgain = false;
       },
-      onHoldMaxReached: () => releaseUnproven(run.checkoutId, run.takeJudgedIds()),
+      onHoldMaxReached: async () => {
+        await releaseUnproven(run.checkoutId, run.takeJudgedIds());
+        showUnresolved(run);
+      },
       isReleased: false,
     });
     return ended.outcome === 'succeeded' ? { to: 'confirm' } : 'undone';

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SetupError } from '../processes/errors';
+import type { Guardian } from '../processes/guardian';
 import { asAccount } from './account';
 import type { Account } from './account';
 import type { Binaries } from './binaries';
@@ -13,20 +14,24 @@ export interface Cluster {
   password: string;
 }
 
+export interface ClusterOptions {
+  /** The folder that holds or will hold the cluster. */
+  place: string;
+  binaries: Binaries;
+  account: Account | null;
+  /** False skips the flush to disk, for clusters that are thrown away. */
+  durable: boolean;
+  guardian: Guardian | undefined;
+}
+
 /** The superuser of every cluster made here. */
 export const SUPERUSER = 'holdfast';
 
 /**
  * The cluster in `place`, initialised when there is none yet. UTF-8 with the built-in C.UTF-8 rules, so that order and
  * comparison do not depend on the machine (PostgreSQL 17 and later).
- * @param durable false skips the flush to disk, for clusters that are thrown away
  */
-export async function openCluster(options: {
-  place: string;
-  binaries: Binaries;
-  account: Account | null;
-  durable: boolean;
-}): Promise<Cluster> {
+export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const dataPath = join(options.place, 'data');
   const passwordPath = join(options.place, 'password');
   if (existsSync(dataPath)) {
@@ -46,14 +51,15 @@ export async function openCluster(options: {
   return { dataPath, password };
 }
 
-async function initialise(options: {
-  place: string;
-  dataPath: string;
-  passwordPath: string;
-  binaries: Binaries;
-  account: Account | null;
-  durable: boolean;
-}): Promise<void> {
+/** One flush of the file system in place of one for each of a thousand files, which a busy disk draws out to many seconds. */
+function syncFlags(durable: boolean): string[] {
+  if (!durable) return ['--no-sync'];
+  return process.platform === 'linux' ? ['--sync-method=syncfs'] : [];
+}
+
+async function initialise(
+  options: ClusterOptions & { dataPath: string; passwordPath: string },
+): Promise<void> {
   const flags = [
     `--pgdata=${options.dataPath}`,
     `--username=${SUPERUSER}`,
@@ -64,14 +70,16 @@ async function initialise(options: {
     '--locale-provider=builtin',
     '--builtin-locale=C.UTF-8',
     '--no-instructions',
-    ...(options.durable ? [] : ['--no-sync']),
+    ...syncFlags(options.durable),
   ];
   const child = spawn(options.binaries.initdb, flags, {
     ...asAccount(options.account),
     cwd: options.place, // it looks its own folder up, and ours may be closed to it
     env: { ...process.env, LC_ALL: 'C' },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true, // a group of its own: it starts servers for a moment
   });
+  if (child.pid) options.guardian?.watchGroup(child.pid); // a draft is thrown away anyway
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_000)));
@@ -79,6 +87,7 @@ async function initialise(options: {
     child.once('error', reject);
     child.once('close', resolve);
   });
+  if (child.pid) options.guardian?.unwatch(child.pid);
   if (status === 0) return;
   rmSync(options.dataPath, { recursive: true, force: true });
   if (output.includes('No space left'))

@@ -46,7 +46,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const account = chooseAccount(join(dataDir, 'postgres', 'data'), log);
   const place = preparePlace(dataDir, account, log);
   const binaries = prepareBinaries({ account, reachableFolder: () => reachableFolder(account), log });
-  const cluster = await openCluster({ place, binaries, account, durable });
+  const cluster = await openCluster({ place, binaries, account, durable, guardian: options.guardian });
   await clearOrphan(cluster.dataPath, log);
   const port = await choosePort(options.port, 'POSTGRES_PORT');
   const server = await launch({

@@ -7,7 +7,9 @@ export class SetupError extends Error {
 
 /** The code of a Node system error (`ENOENT`, `EADDRINUSE`, ...), or undefined. */
 export function systemErrorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  // By shape: under a test runner Node's own errors come from another realm, where `instanceof` does not hold.
+  const isObject = typeof error === 'object' && error !== null;
+  return isObject && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** What to print for any error: one line for those a person can act on, the whole stack for the rest. */

@@ -2,11 +2,12 @@
 // closes without a "close" message the owner is dead, and everything watched is ended. Plain JavaScript: it must be small.
 'use strict';
 const { execFileSync } = require('node:child_process');
-const { readFileSync } = require('node:fs');
+const { readFileSync, rmSync } = require('node:fs');
 const { createInterface } = require('node:readline');
 
 const GRACE_MS = 6000;
 const watched = new Map();
+const doomed = new Set();
 let isEnding = false;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
@@ -15,10 +16,14 @@ lines.on('line', (line) => {
   const message = JSON.parse(line);
   if (message.watch) watched.set(message.watch.pid, message.watch);
   if (message.unwatch) watched.delete(message.unwatch);
+  if (message.remove) doomed.add(message.remove);
   if (message.close) process.exit(0);
   if (message.endAll !== undefined) endAll(message.endAll);
 });
-lines.on('close', () => endAll(GRACE_MS));
+lines.on('close', () => {
+  for (const path of doomed) rmSync(path, { force: true });
+  endAll(GRACE_MS);
+});
 
 function endAll(graceMs) {
   if (isEnding) return;
@@ -37,7 +42,7 @@ function endAll(graceMs) {
 function signal(target, name) {
   if (!isRunning(target)) return;
   try {
-    process.kill(target.pid, name);
+    process.kill(target.isGroup ? -target.pid : target.pid, name);
   } catch {
     // ended in between
   }

@@ -10,6 +10,10 @@ export interface Guardian {
   readonly pid: number;
   /** From now on this process ends when the owner does: the signal first, SIGKILL six seconds later. */
   watch(pid: number, signal: NodeJS.Signals): void;
+  /** The same for the leader of a process group (spawned detached) and all it started, by SIGKILL at once. */
+  watchGroup(leaderPid: number): void;
+  /** This file is removed should the owner die: it would tell of processes that are gone. */
+  removeOnDeath(path: string): void;
   /** Forget a process that ended in good order. */
   unwatch(pid: number): void;
   /** Ends everything still watched, then the guardian: the signal, SIGKILL after `graceMs`. */
@@ -18,9 +22,15 @@ export interface Guardian {
   close(): Promise<void>;
 }
 
+interface Watched extends ProcessIdentity {
+  signal: NodeJS.Signals;
+  isGroup: boolean;
+}
+
 /** Starts the guardian of the calling process. It is started anew should it die. */
 export function startGuardian(): Guardian {
-  const watched = new Map<number, ProcessIdentity & { signal: NodeJS.Signals }>();
+  const watched = new Map<number, Watched>();
+  const doomed = new Set<string>();
   let closed = false;
   let child = spawnGuardian();
 
@@ -34,9 +44,17 @@ export function startGuardian(): Guardian {
       child = spawnGuardian();
       keepAlive(child);
       for (const target of watched.values()) send({ watch: target });
+      for (const path of doomed) send({ remove: path });
     });
   }
   keepAlive(child);
+  function watch(pid: number, signal: NodeJS.Signals, isGroup: boolean): void {
+    const identity = identify(pid);
+    if (!identity) return;
+    const target = { ...identity, signal, isGroup };
+    watched.set(pid, target);
+    send({ watch: target });
+  }
   function finish(message: object): Promise<void> {
     closed = true;
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -48,11 +66,11 @@ export function startGuardian(): Guardian {
     get pid() {
       return child.pid ?? 0;
     },
-    watch(pid, signal) {
-      const identity = identify(pid);
-      if (!identity) return;
-      watched.set(pid, { ...identity, signal });
-      send({ watch: watched.get(pid) });
+    watch: (pid, signal) => watch(pid, signal, false),
+    watchGroup: (leaderPid) => watch(leaderPid, 'SIGKILL', true),
+    removeOnDeath(path) {
+      doomed.add(path);
+      send({ remove: path });
     },
     unwatch(pid) {
       watched.delete(pid);

@@ -51,7 +51,7 @@ export function run(program: string, args: string[], options: RunOptions): Promi
     );
     options.signal?.addEventListener('abort', kill, { once: true });
     process.once('exit', kill);
-    if (child.pid) options.guardian?.watch(child.pid, 'SIGKILL');
+    if (child.pid) options.guardian?.watchGroup(child.pid);
     const finish = (status: number | null) => {
       clearTimeout(limit);
       clearInterval(progress);

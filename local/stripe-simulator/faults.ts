@@ -155,7 +155,7 @@ export class Faults {
 
   private concerns(rule: FaultRule, { route, form, isReplay }: Call): boolean {
     if (rule.operation !== '*' && rule.operation !== route.operation.name) return false;
-    if (isReplay && (typeof rule.reply === 'object' || rule.effect === 'none')) return false;
+    if (isReplay && typeof rule.reply === 'object') return false;
     if (!rule.match) return true;
     const { id, metadata } = rule.match;
     const target = targetOf(route, form);

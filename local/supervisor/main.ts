@@ -17,7 +17,7 @@ import { readSecrets } from './secrets';
 import type { Secrets } from './secrets';
 import { emptyStack, startStack, stopStack } from './stack';
 import type { Programs, Stack } from './stack';
-import { describeStack, removeStackFile, writeStackFile } from './stack-file';
+import { describeStack, removeStackFile, stackFilePath, writeStackFile } from './stack-file';
 import { listenForStop } from './stop-requests';
 
 export interface SupervisorOptions {
@@ -53,6 +53,7 @@ async function supervise(options: SupervisorOptions, output: Output): Promise<vo
   const stop = listenForStop(options.parentPid, () => output.say('Stopping already.'));
   const folder = await openDataFolder(dataFolderPath(config, options.root), output.say);
   const guardian = startGuardian();
+  guardian.removeOnDeath(stackFilePath(folder.path));
   let stack: Stack | undefined;
   try {
     const plan = await makePlan(config, options.root);

@@ -43,10 +43,14 @@ export function describeStack(stack: Stack, secrets: Secrets): StackFile {
   };
 }
 
+export function stackFilePath(dataDir: string): string {
+  return join(dataDir, 'stack.json');
+}
+
 export function writeStackFile(dataDir: string, content: StackFile): void {
-  writeAtOnce(join(dataDir, 'stack.json'), content);
+  writeAtOnce(stackFilePath(dataDir), content);
 }
 
 export function removeStackFile(dataDir: string): void {
-  rmSync(join(dataDir, 'stack.json'), { force: true });
+  rmSync(stackFilePath(dataDir), { force: true });
 }

@@ -23,7 +23,7 @@ let database: TestDatabase;
 const started: ChildProcess[] = [];
 
 beforeAll(async () => {
-  simulator = await startSimulator({ port: 0, dataDir: null, log: () => undefined });
+  simulator = await startSimulator({ port: 0, dataDir: null });
   database = await createTestDatabase();
 });
 

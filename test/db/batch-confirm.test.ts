@@ -40,6 +40,7 @@ async function paidEvent({ checkoutId, paymentIntentId }: BoundCheckout): Promis
     payload: {},
     outcome: null,
     reason: null,
+    signal: null,
   });
   return eventId;
 }

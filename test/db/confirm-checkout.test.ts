@@ -9,7 +9,7 @@ import {
   releaseCheckout,
 } from '../../db/checkouts';
 import { cleanupExpiredReservations } from '../../db/cleanup';
-import { readPendingRefund } from '../../db/refunds';
+import { readStandingRefund } from '../../db/refunds';
 import { ageCheckout, createTestDatabase } from '../support/database';
 import type { TestDatabase } from '../support/database';
 import {
@@ -139,7 +139,7 @@ describe('confirm', () => {
       ]),
     );
     expect(await available(db.pool, required(kept))).toBe(1);
-    expect(await readPendingRefund(db.pool, bound.checkoutId)).toEqual({
+    expect(await readStandingRefund(db.pool, bound.checkoutId)).toEqual({
       requestKey: `late:${bound.checkoutId}`,
       n: 0,
       amountMinor: 1_800,

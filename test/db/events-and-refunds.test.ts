@@ -15,7 +15,7 @@ import { listUnjudgedEventIds, markForwarded, storeEvent } from '../../db/inbox'
 import type { NewEvent } from '../../db/inbox';
 import { listOpenIncidents, openIncident } from '../../db/incidents';
 import { claimInstallation, readHoldfastEnv } from '../../db/installation';
-import { advanceRefund, readPendingRefund, recordRefund } from '../../db/refunds';
+import { advanceRefund, readStandingRefund, recordRefund } from '../../db/refunds';
 import { DEMO_DROP_ID, DEMO_PRODUCTS, seedDemoDrop } from '../../db/seed';
 import { createTestDatabase } from '../support/database';
 import type { TestDatabase } from '../support/database';
@@ -40,6 +40,7 @@ function event(checkoutId: string | null, type = 'payment_intent.succeeded'): Ne
     paymentIntentId: null,
     checkoutId,
     payload: { id: 'evt', note: 'it’s stored as it came' },
+    signal: null,
     outcome: null,
     reason: null,
   };
@@ -166,12 +167,12 @@ describe('refunds', () => {
     const { checkoutId, requestKey } = await refundDue();
     const answer = { requestKey, stripeRefundId: `re_${checkoutId}` };
     await recordRefund(db.pool, { ...answer, state: 'pending' });
-    expect(await readPendingRefund(db.pool, checkoutId)).toMatchObject({
+    expect(await readStandingRefund(db.pool, checkoutId)).toMatchObject({
       stripeRefundId: answer.stripeRefundId,
     });
     for (let n = 0; n < 2; n += 1) await recordRefund(db.pool, { ...answer, state: 'succeeded' });
     await recordRefund(db.pool, { ...answer, state: 'pending' });
-    expect(await readPendingRefund(db.pool, checkoutId)).toBeNull();
+    expect(await readStandingRefund(db.pool, checkoutId)).toMatchObject({ state: 'succeeded' });
     expect(await readCheckout(db.pool, checkoutId)).toMatchObject({
       status: 'refunded',
       refund: { state: 'succeeded', amountMinor: 1_000 },

@@ -4,7 +4,7 @@ import { Client } from 'pg';
 
 import { createTestDatabase } from '../support/database';
 import type { TestDatabase } from '../support/database';
-import { createProduct, line, openAndBind, openInput, required, reserve } from './support';
+import { createProduct, line, openAndBind, openInput, required, reserve, withoutTimeout } from './support';
 import { openCheckout } from '../../db/checkouts';
 
 let db: TestDatabase;
@@ -147,7 +147,8 @@ test.each(['repeatable read', 'serializable'])('%s is refused everywhere', async
 
 test('with a new table full of live holds, a sold-out buyer reads a page or two, not the table', async () => {
   const soldOut = await createProduct(db.pool, { total: 20_000 });
-  await db.pool.query(
+  await withoutTimeout(
+    db.pool,
     `with held as (
        insert into inventory_reservations (drop_product_id, quantity, payment_intent_id, expires_at)
        select $1, 1, 'live_' || n, clock_timestamp() + interval '1 h' from generate_series(1, 20000) n)

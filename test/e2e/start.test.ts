@@ -1,10 +1,12 @@
 // `npm start` as its user has it: buy, expire, kill the worker in the middle, stop and start again. One stack, in order.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 
+import { makeDataDir, removeDataDir } from '../support/data-folder';
 import { findBrokenInvariants } from '../support/invariants';
-import { readLedger } from '../support/ledger';
+import { postJson, readLedger } from '../support/ledger';
 import { payInBrowser, type CreateBody } from '../support/shop';
 import { isAlive, startStack, type Stack } from '../support/stack';
 import { until } from '../support/until';
@@ -15,13 +17,13 @@ let dataDir: string;
 let stack: Stack;
 
 beforeAll(async () => {
-  dataDir = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'));
+  dataDir = makeDataDir();
   stack = await startStack(dataDir, { PAYMENT_WINDOW_SECONDS: '30' });
 });
 
 afterAll(async () => {
   await stack?.stop();
-  rmSync(dataDir, { recursive: true, force: true });
+  removeDataDir(dataDir);
 });
 
 const reach = (checkout: CreateBody, status: string) =>
@@ -84,6 +86,51 @@ test('a paid checkout becomes an order, with one capture of the right amount', a
   expect(payment).toMatchObject({ captured: checkout.amount, refunded: 0, status: 'succeeded' });
   expect(await stack.shop.available(first.id)).toBe(first.available - 2);
   await expectSound();
+});
+
+test("the README's commands buy", async () => {
+  const readme = readFileSync(resolve(__dirname, '../../README.md'), 'utf8');
+  const block = /## Buy something\n+```sh\n([\s\S]*?)```/.exec(readme)?.[1];
+  if (block === undefined) throw new Error('The README has no commands to buy with.');
+  const { api, stripe_simulator: stripe } = stack.file();
+  const script = block.replace(/^API=.*$/m, `API=${api}`).replace(/^STRIPE=.*$/m, `STRIPE=${stripe}`);
+  const { stdout } = await promisify(execFile)('bash', ['-euc', script], { timeout: 30_000 });
+  expect(JSON.parse(stdout)).toMatchObject({ status: 'confirmed', order_id: expect.any(String) });
+  await expectSound();
+});
+
+test('the same key is the same checkout, also after its run was deleted and 25 hours have passed at Stripe', async () => {
+  const { first, second } = await products();
+  const key = 'an-idempotency-key-of-yesterday';
+  const items = [{ drop_product_id: first.id, quantity: 1 }];
+  const checkout = await stack.shop.open(items, key);
+  const paidAtMs = Date.now();
+  expect((await pay(checkout)).body.status).toBe('succeeded');
+  const confirmed = await reach(checkout, 'confirmed');
+  console.info(`Confirmed ${Date.now() - paidAtMs} ms after the payment.`);
+
+  await stack.temporal.workflowService.deleteWorkflowExecution({
+    namespace: 'default',
+    workflowExecution: { workflowId: `checkout-${checkout.checkout_id}` },
+  });
+  await until('the run to be deleted', () =>
+    stack.temporal.workflow
+      .getHandle(`checkout-${checkout.checkout_id}`)
+      .describe()
+      .then(
+        () => false,
+        () => true,
+      ),
+  );
+  await postJson(`${stack.file().stripe_simulator}/_simulator/clock`, { advance_seconds: 25 * 3_600 });
+
+  const again = await stack.shop.open(items, key);
+  expect(again).toMatchObject({ checkout_id: checkout.checkout_id, status: 'confirmed' });
+  expect((await stack.shop.read(again)).order_id).toBe(confirmed.order_id);
+  const other = await stack.shop.create([{ drop_product_id: second.id, quantity: 1 }], key);
+  expect([other.status, other.body.code]).toEqual([422, 'idempotency_key_reused']);
+  const { payment_intents: payments } = await readLedger(stack.file().stripe_simulator);
+  expect(payments.filter(({ metadata }) => metadata['checkout_id'] === checkout.checkout_id)).toHaveLength(1);
 });
 
 test('a declined card may be followed by another one on the same checkout', async () => {

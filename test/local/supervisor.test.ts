@@ -6,15 +6,16 @@ import { join } from 'node:path';
 import { isRunning, readStartTime } from '../../local/processes/identity';
 import type { ProcessIdentity } from '../../local/processes/identity';
 import type { StackFile } from '../../local/supervisor/stack-file';
+import { makeDataDir, removeDataDir } from '../support/data-folder';
 import { until } from '../support/until';
-import { makeDataDir, pidsOf, readStackFile, removeDataDir, startTestStack } from './stand-ins/stack';
+import { NO_POSTGRES, pidsOf, readStackFile, stackEnvironment, startTestStack } from './stand-ins/stack';
 import type { TestStack } from './stand-ins/stack';
 
 const STOP_MAX_MS = 10_000;
 const stacks: TestStack[] = [];
 
 function start(dataDir: string, env?: NodeJS.ProcessEnv): TestStack {
-  const stack = startTestStack(dataDir, { ...(env && { env }) });
+  const stack = startTestStack(dataDir, env);
   stacks.push(stack);
   return stack;
 }
@@ -83,9 +84,9 @@ test('the secrets are made once and kept for the next start', async () => {
 });
 
 test('a second start in the same folder says so in one line, ends with 1 and harms nothing', async () => {
-  const first = start(dataDir);
+  const first = start(dataDir, NO_POSTGRES);
   const file = await first.ready();
-  const second = start(dataDir);
+  const second = start(dataDir, NO_POSTGRES);
   expect((await second.ended).code).toBe(1);
   expect(second.output().trim().split('\n')).toHaveLength(1);
   expect(second.output()).toContain(`already runs with the data folder ${dataDir} (pid ${first.pid})`);
@@ -100,6 +101,7 @@ test('kill -9 of the supervisor leaves no process, and the next start takes over
   killed.kill('SIGKILL');
   await killed.ended;
   await expectAllGone(processes);
+  expect(existsSync(join(dataDir, 'stack.json'))).toBe(false);
   expect(existsSync(join(dataDir, 'supervisor.lock'))).toBe(true);
   const next = await start(dataDir).ready();
   expect((await fetch(`${next.api}/readyz`)).status).toBe(200);
@@ -122,7 +124,7 @@ test('kill -9 of supervisor and guardian together: the next start ends what they
 });
 
 test('a program that ignores SIGTERM does not hold the stop up', async () => {
-  const stack = start(dataDir, { STAND_IN_DEAF: 'worker' });
+  const stack = start(dataDir, { ...NO_POSTGRES, STAND_IN_DEAF: 'worker' });
   await stack.ready();
   const processes = everyProcess();
   stack.kill('SIGTERM');
@@ -146,43 +148,33 @@ test('the stack ends when the process that started it dies', async () => {
   const script = `require('node:child_process').spawn(process.execPath, [${JSON.stringify(
     join(__dirname, 'stand-ins', 'supervisor.js'),
   )}], { stdio: 'ignore' }); setInterval(() => {}, 1e6);`;
-  const parent = spawn(process.execPath, ['-e', script], {
-    env: {
-      ...process.env,
-      HOLDFAST_DATA_DIR: dataDir,
-      TEMPORAL_ADDRESS: '127.0.0.1:7233',
-      API_PORT: '0',
-      METRICS_PORT: '0',
-      STRIPE_SIMULATOR_PORT: '0',
-      POSTGRES_PORT: '0',
-    },
-    stdio: 'ignore',
-  });
-  const file = await readStackFile(dataDir, () => '');
-  const processes = everyProcess();
+  const env = stackEnvironment(dataDir);
+  const parent = spawn(process.execPath, ['-e', script], { env, stdio: 'ignore' });
+  const file = await readStackFile(dataDir, () => '').catch((error) => error as Error);
   parent.kill('SIGKILL');
+  if (file instanceof Error) throw file;
+  const processes = everyProcess();
   await expectAllGone(processes);
   await until('the supervisor to end', async () => readStartTime(file.pids.supervisor) === null, STOP_MAX_MS);
   expect(existsSync(join(dataDir, 'stack.json'))).toBe(false);
 });
 
-test.each(['worker', 'api', 'stripe_simulator', 'postgres'] as const)(
-  'a %s that dies is started again, and stack.json follows',
-  async (name) => {
-    const stack = start(dataDir);
-    const before = await stack.ready();
-    process.kill(before.pids[name] ?? 0, 'SIGKILL');
-    const after = await until(`a new ${name}`, async () => {
-      const file = JSON.parse(readFileSync(join(dataDir, 'stack.json'), 'utf8')) as StackFile;
-      return file.pids[name] !== null && file.pids[name] !== before.pids[name] && file;
+test('every part that dies is started again, and stack.json follows', async () => {
+  const stack = start(dataDir);
+  const first = await stack.ready();
+  for (const name of ['worker', 'api', 'stripe_simulator', 'postgres'] as const) {
+    process.kill(first.pids[name] ?? 0, 'SIGKILL');
+    const file = await until(`a new ${name}`, async () => {
+      const now = JSON.parse(readFileSync(join(dataDir, 'stack.json'), 'utf8')) as StackFile;
+      return now.pids[name] !== null && now.pids[name] !== first.pids[name] && now;
     });
     expect(stack.output()).toContain(`${name}: ended unexpectedly: starting it again in 0.5 s`);
-    expect({ ...after, pids: null }).toEqual({ ...before, pids: null });
-  },
-);
+    expect({ ...file, pids: null }).toEqual({ ...first, pids: null });
+  }
+});
 
 test('a program that cannot start ends the start with its own words, and everything else with it', async () => {
-  const stack = start(dataDir, { STAND_IN_BROKEN: 'worker' });
+  const stack = start(dataDir, { ...NO_POSTGRES, STAND_IN_BROKEN: 'worker' });
   expect((await stack.ended).code).toBe(1);
   expect(stack.output()).toContain(
     'The worker ended (exit code 3) before it was ready: worker is broken on purpose',
@@ -197,7 +189,7 @@ test.each(['API_PORT', 'STRIPE_SIMULATOR_PORT', 'POSTGRES_PORT', 'METRICS_PORT']
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     const port = typeof address === 'object' && address ? address.port : 0;
-    const stack = start(dataDir, { [name]: String(port) });
+    const stack = start(dataDir, { ...(name === 'POSTGRES_PORT' ? {} : NO_POSTGRES), [name]: String(port) });
     expect((await stack.ended).code).toBe(1);
     expect(stack.output()).toContain(`Port ${port} is taken by another program.`);
     expect(stack.output()).toContain(`set ${name} to another port`);
@@ -220,7 +212,7 @@ test('damaged secrets are not replaced silently', async () => {
 });
 
 test('with a real Temporal server: kill -9 leaves none, and its history is there at the next start', async () => {
-  const env = { TEMPORAL_ADDRESS: '' };
+  const env = { ...NO_POSTGRES, TEMPORAL_ADDRESS: '' };
   const killed = start(dataDir, env);
   const file = await killed.ready();
   const processes = everyProcess();

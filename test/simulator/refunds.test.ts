@@ -1,5 +1,6 @@
 // Refunds and disputes: the money rules, and outcomes that come late.
 
+import type Stripe from 'stripe';
 import { until } from '../support/until';
 import { ORDER, rejection, startTestSimulator } from './support';
 import type { TestSimulator } from './support';
@@ -9,6 +10,11 @@ beforeAll(async () => {
   simulator = await startTestSimulator();
 });
 afterAll(() => simulator.close());
+
+function chargeOf(intent: Stripe.PaymentIntent): string {
+  if (typeof intent.latest_charge !== 'string') throw new Error(`${intent.id} has no charge id`);
+  return intent.latest_charge;
+}
 
 test('a refund gives back what is left, once', async () => {
   const { stripe } = simulator;
@@ -41,13 +47,13 @@ test('partial refunds add up and never exceed what was captured', async () => {
   const { stripe } = simulator;
   const paid = await simulator.pay();
   await stripe.refunds.create({ payment_intent: paid.id, amount: 1_000 });
-  await stripe.refunds.create({ charge: String(paid.latest_charge), amount: 1_000 });
+  await stripe.refunds.create({ charge: chargeOf(paid), amount: 1_000 });
   const tooMuch = await rejection(stripe.refunds.create({ payment_intent: paid.id, amount: 501 }));
   expect(tooMuch.message).toContain('greater than unrefunded amount');
   expect((await simulator.ledgerOf(paid.id)).refunded).toBe(2_000);
   const { data } = await stripe.refunds.list({ payment_intent: paid.id });
   expect(data.map(({ amount }) => amount)).toEqual([1_000, 1_000]);
-  const charge = await stripe.charges.retrieve(String(paid.latest_charge));
+  const charge = await stripe.charges.retrieve(chargeOf(paid));
   expect(charge).toMatchObject({ amount_refunded: 2_000, refunded: false });
 });
 

@@ -71,11 +71,11 @@ describe('the lease was lost, and the run still waits', () => {
   });
 
   test.each([
-    ['is lost after Stripe executed it', { effect: 'executed', reply: 'drop' }],
+    ['is lost after Stripe executed it', { effect: 'executed', reply: 'drop', times: 2 }],
     ['is a stored 500, and it exists', { effect: 'executed', reply: { status: 500 } }],
     ['is a stored 500, and it does not exist', { effect: 'none', reply: { status: 500 } }],
   ])('the reply to the refund %s: exactly one refund', async (_name, fault) => {
-    await world.fault({ operation: 'refunds.create', times: 1, ...fault });
+    await world.fault({ operation: 'refunds.create', ...fault });
     const placed = await order(world, 1, 1);
     await loseLease(placed);
     await takeAll(placed);
@@ -103,7 +103,8 @@ describe('the run was terminated', () => {
     await loseLease(placed);
     await takeAll(placed);
     await pay(placed.checkout);
-    await world.reach(placed.checkout, 'refunded');
+    const body = await world.reach(placed.checkout, 'refunded');
+    expect(body.refund).toEqual({ state: 'succeeded', amount: placed.checkout.amount });
   });
 
   test('and the shopper cancels: the payment is ended, then the units go back', async () => {

@@ -5,6 +5,7 @@ import type { DeliveryAttempt } from '../records';
 
 /** Stripe does not publish its limit; a receiver must answer well within this. */
 export const SEND_TIMEOUT_MS = 10_000;
+const ANSWER_BYTES_MAX = 64 * 1024;
 
 /** `t` is the wall clock, whatever the simulator's clock says: receivers compare it with theirs. */
 export function signatureHeader(payload: string, secret: string, unixSeconds: number): string {
@@ -38,10 +39,24 @@ export async function sendWebhook(
       },
       signal: AbortSignal.any([stop, AbortSignal.timeout(SEND_TIMEOUT_MS)]),
     });
-    await response.body?.cancel();
+    await drain(response);
     return done(response.status, null);
   } catch (error) {
     return done(null, describeError(error));
+  }
+}
+
+/** Reads a short answer to its end, which keeps the connection for the next webhook; cuts a long one off. */
+async function drain(response: Response): Promise<void> {
+  const reader = response.body?.getReader();
+  if (!reader) return;
+  let bytes = 0;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    bytes += part.value.length;
+    if (bytes > ANSWER_BYTES_MAX) {
+      await reader.cancel();
+      return;
+    }
   }
 }
 

@@ -1,7 +1,6 @@
 // Runs the supervisor with stand-in programs in a folder of its own, as the tests of its life and death need it.
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StackFile } from '../../../local/supervisor/stack-file';
 import { until } from '../../support/until';
@@ -27,32 +26,21 @@ const BASE_ENV = {
   TEMPORAL_ADDRESS: '127.0.0.1:7233',
 };
 
-/** A folder that PostgreSQL's user can reach; its path has a space. */
-export function makeDataDir(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast stack-'));
-  chmodSync(folder, 0o711);
-  return folder;
-}
+/** For tests that need no database: the stand-ins never connect to it, and the start is a second faster. */
+export const NO_POSTGRES = {
+  DATABASE_URL: 'postgresql://nobody:secret-password@127.0.0.1:1/none',
+  CHECKOUT_TOKEN_SECRET: 'a-token-secret-of-tests',
+  ADMIN_TOKEN: 'an-admin-token-of-tests',
+};
 
-/** Removes a data folder and the cluster that a link in it leads to. */
-export function removeDataDir(dataDir: string): void {
-  const link = join(dataDir, 'postgres');
-  if (
-    existsSync(link) &&
-    readdirSync(dataDir, { withFileTypes: true }).some((entry) => entry.isSymbolicLink())
-  )
-    rmSync(readlinkSync(link), { recursive: true, force: true });
-  rmSync(dataDir, { recursive: true, force: true });
-}
+/** A busy disk draws out the first start of a database. */
+const READY_MAX_MS = 40_000;
 
-/** Starts a stack. `via` puts a shell between it and the test, as npm does. */
-export function startTestStack(
-  dataDir: string,
-  options: { env?: NodeJS.ProcessEnv; script?: string } = {},
-): TestStack {
+/** Starts a stack. An undefined variable is not set. */
+export function startTestStack(dataDir: string, env: NodeJS.ProcessEnv = {}): TestStack {
   const startedAt = Date.now();
-  const child = spawn(process.execPath, [options.script ?? join(__dirname, 'supervisor.js')], {
-    env: { ...cleanEnvironment(), ...BASE_ENV, HOLDFAST_DATA_DIR: dataDir, ...options.env },
+  const child = spawn(process.execPath, [join(__dirname, 'supervisor.js')], {
+    env: stackEnvironment(dataDir, env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -67,7 +55,7 @@ export function startTestStack(
     dataDir,
     output: () => output,
     ended,
-    ready: () => readStackFile(dataDir, () => output),
+    ready: () => readStackFile(dataDir, () => output, child.pid),
     kill(signal) {
       killedAt = Date.now();
       child.kill(signal);
@@ -75,20 +63,39 @@ export function startTestStack(
   };
 }
 
-export function readStackFile(dataDir: string, output: () => string): Promise<StackFile> {
+/** Waits for the stack's file, of this supervisor when its pid is given. */
+export async function readStackFile(
+  dataDir: string,
+  output: () => string,
+  supervisorPid?: number,
+): Promise<StackFile> {
   const path = join(dataDir, 'stack.json');
-  return until(`stack.json; the supervisor said:\n${output()}`, async () => {
-    return existsSync(path) && (JSON.parse(readFileSync(path, 'utf8')) as StackFile);
-  });
+  try {
+    return await until(
+      'stack.json',
+      async () => {
+        const file = JSON.parse(readFileSync(path, 'utf8')) as StackFile;
+        return (supervisorPid === undefined || file.pids.supervisor === supervisorPid) && file;
+      },
+      READY_MAX_MS,
+    );
+  } catch (error) {
+    throw new Error(`The stack did not get ready. It said:\n${output()}`, { cause: error });
+  }
 }
 
-/** Every live process whose command line or environment names the data folder: found in /proc, whoever its parent is. */
 export function pidsOf(stack: StackFile): number[] {
   return Object.values(stack.pids).filter((pid) => pid !== null);
 }
 
+/** What a stack of a test is started with: all ports free, everything in `dataDir`. */
+export function stackEnvironment(dataDir: string, env: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  return { ...cleanEnvironment(), ...BASE_ENV, HOLDFAST_DATA_DIR: dataDir, ...env };
+}
+
 /** The configuration of whoever runs the tests must not reach the stack under test. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const names = ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'XDG_CACHE_HOME', 'TEMPORAL_CLI_PATH'];
-  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+  const names = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'XDG_CACHE_HOME', 'TEMPORAL_CLI_PATH'];
+  const set = names.filter((name) => process.env[name] !== undefined);
+  return Object.fromEntries(set.map((name) => [name, process.env[name]]));
 }
