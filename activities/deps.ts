@@ -3,10 +3,13 @@ import type { Pool } from 'pg';
 import type Stripe from 'stripe';
 
 import type { CheckoutPolicy } from '../contracts/checkout';
+import type { CheckoutBatches } from '../db/checkout-batches';
 import type { PaymentEvent } from '../contracts/payment-events';
 
 export interface ActivityDeps {
   pool: Pool;
+  /** The hot steps 1 and 4; whoever builds them drains them before the pool ends. */
+  batches: Pick<CheckoutBatches, 'openCheckout' | 'confirmCheckout'>;
   stripe: Stripe;
   /** The installation's random id: in every PaymentIntent's metadata and every Stripe key. */
   holdfastEnv: string;

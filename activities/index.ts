@@ -4,6 +4,7 @@ import { createPaymentActivities } from './create-payment';
 import type { ActivityDeps } from './deps';
 import { endPaymentActivities } from './end-payment';
 import { inboxSweepActivities } from './inbox-sweep';
+import { maintenanceActivities } from './maintenance';
 import { paymentNewsActivities } from './payment-news';
 import { readPaymentActivities } from './read-payment';
 import { reconcileActivities } from './reconcile';
@@ -19,6 +20,7 @@ export function createMainActivities(deps: ActivityDeps) {
     ...settlementActivities(deps),
     ...inboxSweepActivities(deps),
     recordReconciliation,
+    ...maintenanceActivities(deps),
   };
 }
 

@@ -8,6 +8,9 @@ import type { CheckoutStatus } from './statuses';
 
 export const CHECKOUT_WORKFLOW_TYPE = 'checkout';
 export const SETTLEMENT_WORKFLOW_TYPE = 'settlement';
+export const CLEANUP_WORKFLOW_TYPE = 'cleanup';
+
+export const CLEANUP_SCHEDULE_ID = 'holdfast-cleanup';
 
 /** Workflows and all PostgreSQL work. */
 export const MAIN_TASK_QUEUE = 'holdfast';

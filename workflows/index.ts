@@ -1,5 +1,6 @@
 // What the worker registers: one export per workflow type.
 export { checkout } from './checkout';
+export { cleanup } from './cleanup';
 export { inbox_sweep } from './inbox-sweep';
 export { reconcile } from './reconcile';
 export { settlement } from './settlement';

@@ -15,6 +15,7 @@ import type { ApiSettings } from '../../api/deps';
 import type { CheckoutPolicy } from '../../contracts/checkout';
 import { checkoutWorkflowId } from '../../contracts/ids';
 import { SEARCH_ATTRIBUTES } from '../../contracts/messages';
+import { createCheckoutBatches } from '../../db/checkout-batches';
 import { startSimulator } from '../../local/stripe-simulator';
 import { createStripe } from '../../platform/stripe';
 import { ensureSearchAttributes } from '../../platform/temporal';
@@ -109,6 +110,7 @@ export class World {
       workflowBundlePath: requireEnv('HOLDFAST_TEST_WORKFLOW_BUNDLE'),
       deps: {
         pool: this.pool,
+        batches: createCheckoutBatches(this.pool),
         stripe: this.stripe,
         holdfastEnv: this.database.holdfastEnv,
         policy: { ...POLICY, ...policy },

@@ -6,6 +6,7 @@ import type Stripe from 'stripe';
 
 import { createStripeCreateActivities } from '../../activities';
 import type { CreateOutcome } from '../../activities/create-payment';
+import { createCheckoutBatches } from '../../db/checkout-batches';
 import { bindPaymentIntent, closeUnboundCheckout, openCheckout } from '../../db/checkouts';
 import { DEMO_PRODUCTS } from '../../db/seed';
 import { startSimulator } from '../../local/stripe-simulator';
@@ -44,6 +45,7 @@ async function open(checkoutId: string) {
 function create(checkoutId: string, opened: Awaited<ReturnType<typeof open>>): Promise<CreateOutcome> {
   const { createPayment } = createStripeCreateActivities({
     pool: database.pool,
+    batches: createCheckoutBatches(database.pool),
     stripe,
     holdfastEnv: database.holdfastEnv,
     policy: POLICY,
@@ -52,6 +54,7 @@ function create(checkoutId: string, opened: Awaited<ReturnType<typeof open>>): P
     runs: {
       startSettlement: () => Promise.resolve(),
       isCheckoutRunning: () => Promise.resolve(true),
+      signalCheckout: () => Promise.resolve(true),
       askCheckout: () => Promise.resolve(true),
     },
   });
