@@ -9,8 +9,10 @@ import type { CheckoutStatus } from './statuses';
 export const CHECKOUT_WORKFLOW_TYPE = 'checkout';
 export const SETTLEMENT_WORKFLOW_TYPE = 'settlement';
 export const CLEANUP_WORKFLOW_TYPE = 'cleanup';
+export const INBOX_SWEEP_WORKFLOW_TYPE = 'inbox_sweep';
 
 export const CLEANUP_SCHEDULE_ID = 'holdfast-cleanup';
+export const INBOX_SWEEP_SCHEDULE_ID = 'holdfast-inbox-sweep';
 
 /** Workflows and all PostgreSQL work. */
 export const MAIN_TASK_QUEUE = 'holdfast';

@@ -2,7 +2,13 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
 import type { Client, ScheduleOptions } from '@temporalio/client';
 
-import { CLEANUP_SCHEDULE_ID, CLEANUP_WORKFLOW_TYPE, MAIN_TASK_QUEUE } from '../contracts/messages';
+import {
+  CLEANUP_SCHEDULE_ID,
+  CLEANUP_WORKFLOW_TYPE,
+  INBOX_SWEEP_SCHEDULE_ID,
+  INBOX_SWEEP_WORKFLOW_TYPE,
+  MAIN_TASK_QUEUE,
+} from '../contracts/messages';
 
 const CALL_TIMEOUT_MS = 10_000;
 
@@ -12,22 +18,27 @@ export class SchedulesError extends Error {
 }
 
 const SCHEDULES: readonly ScheduleOptions[] = [
-  {
-    scheduleId: CLEANUP_SCHEDULE_ID,
-    spec: { intervals: [{ every: '60s' }] },
-    // A run that lasts longer than a minute takes the next one's place; what was missed while Temporal was away is not made up.
+  every('60s', CLEANUP_SCHEDULE_ID, CLEANUP_WORKFLOW_TYPE),
+  every('30s', INBOX_SWEEP_SCHEDULE_ID, INBOX_SWEEP_WORKFLOW_TYPE),
+];
+
+function every(interval: '30s' | '60s', scheduleId: string, workflowType: string): ScheduleOptions {
+  return {
+    scheduleId,
+    spec: { intervals: [{ every: interval }] },
+    // A run that lasts longer takes the next one's place; what was missed while Temporal was away is not made up.
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '60s' },
     action: {
       type: 'startWorkflow',
-      workflowType: CLEANUP_WORKFLOW_TYPE,
-      workflowId: 'cleanup',
+      workflowType,
+      workflowId: workflowType,
       taskQueue: MAIN_TASK_QUEUE,
       args: [],
     },
     // Otherwise the maintenance route would say "overdue" for the first minute of every installation.
     state: { triggerImmediately: true },
-  },
-];
+  };
+}
 
 /**
  * Creates the schedules, or brings those that are there to what this version says; a pause by an operator stays. Any number
@@ -60,10 +71,10 @@ async function ensure(client: Client, options: ScheduleOptions): Promise<void> {
   }
 }
 
-function command({ scheduleId, action }: ScheduleOptions): string {
+function command({ scheduleId, spec, action }: ScheduleOptions): string {
   const type = action.type === 'startWorkflow' ? String(action.workflowType) : '';
   return (
-    `temporal schedule create --schedule-id ${scheduleId} --interval 60s --overlap-policy Skip ` +
-    `--workflow-id ${type} --type ${type} --task-queue ${MAIN_TASK_QUEUE}`
+    `temporal schedule create --schedule-id ${scheduleId} --interval ${String(spec.intervals?.[0]?.every)} ` +
+    `--overlap-policy Skip --workflow-id ${type} --type ${type} --task-queue ${MAIN_TASK_QUEUE}`
   );
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import { ScheduleOverlapPolicy } from '@temporalio/client';
 
-import { CLEANUP_SCHEDULE_ID, MAIN_TASK_QUEUE } from '../../contracts/messages';
+import { CLEANUP_SCHEDULE_ID, INBOX_SWEEP_SCHEDULE_ID, MAIN_TASK_QUEUE } from '../../contracts/messages';
 import { openCheckout } from '../../db/checkouts';
 import { readMaintenanceHealth } from '../../db/cleanup';
 import { DEMO_PRODUCTS } from '../../db/seed';
@@ -19,7 +19,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => world?.close());
 
-test('any number of workers make sure of one schedule, which runs at once and every minute, never over itself', async () => {
+test('any number of workers make sure of one schedule of each, which runs at once and every minute, never over itself', async () => {
   const { client } = world.env;
   await Promise.all([ensureSchedules(client), ensureSchedules(client), ensureSchedules(client)]);
   await ensureSchedules(client);
@@ -28,6 +28,11 @@ test('any number of workers make sure of one schedule, which runs at once and ev
   expect(spec.intervals).toMatchObject([{ every: 60_000 }]);
   expect(policies.overlap).toBe(ScheduleOverlapPolicy.SKIP);
   expect(action).toMatchObject({ type: 'startWorkflow', workflowType: 'cleanup' });
+  const sweep = await client.schedule.getHandle(INBOX_SWEEP_SCHEDULE_ID).describe();
+  expect(sweep).toMatchObject({
+    spec: { intervals: [{ every: 30_000 }] },
+    action: { workflowType: 'inbox_sweep' },
+  });
   await until('the first run', async () =>
     (await readMaintenanceHealth(world.pool)).isOverdue ? null : true,
   );
