@@ -12,6 +12,8 @@ export const CLEANUP_WORKFLOW_TYPE = 'cleanup';
 export const INBOX_SWEEP_WORKFLOW_TYPE = 'inbox_sweep';
 
 export const CLEANUP_SCHEDULE_ID = 'holdfast-cleanup';
+export const RECONCILE_SCHEDULE_ID = 'holdfast-reconcile';
+export const RECONCILE_WORKFLOW_TYPE = 'reconcile';
 export const INBOX_SWEEP_SCHEDULE_ID = 'holdfast-inbox-sweep';
 
 /** Workflows and all PostgreSQL work. */

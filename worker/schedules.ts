@@ -8,6 +8,8 @@ import {
   INBOX_SWEEP_SCHEDULE_ID,
   INBOX_SWEEP_WORKFLOW_TYPE,
   MAIN_TASK_QUEUE,
+  RECONCILE_SCHEDULE_ID,
+  RECONCILE_WORKFLOW_TYPE,
 } from '../contracts/messages';
 
 const CALL_TIMEOUT_MS = 10_000;
@@ -20,9 +22,10 @@ export class SchedulesError extends Error {
 const SCHEDULES: readonly ScheduleOptions[] = [
   every('60s', CLEANUP_SCHEDULE_ID, CLEANUP_WORKFLOW_TYPE),
   every('30s', INBOX_SWEEP_SCHEDULE_ID, INBOX_SWEEP_WORKFLOW_TYPE),
+  every('5m', RECONCILE_SCHEDULE_ID, RECONCILE_WORKFLOW_TYPE),
 ];
 
-function every(interval: '30s' | '60s', scheduleId: string, workflowType: string): ScheduleOptions {
+function every(interval: '30s' | '60s' | '5m', scheduleId: string, workflowType: string): ScheduleOptions {
   return {
     scheduleId,
     spec: { intervals: [{ every: interval }] },

@@ -34,9 +34,12 @@ interface Progress {
   incidents: number;
 }
 
+/** A create is bound within its 20 s, or given up. */
+const ORPHAN_AGE_SECONDS = 120;
+
 /** Registered as workflow type `reconcile`; answers what it found and did. */
 export async function reconcile(
-  input: ReconcileInput,
+  input: ReconcileInput = { orphanAgeSeconds: ORPHAN_AGE_SECONDS },
 ): Promise<Omit<Progress, 'afterId' | 'isCheckoutsDone'>> {
   const progress: Progress = input.progress ?? {
     afterId: null,
