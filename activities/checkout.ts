@@ -1,14 +1,7 @@
 // The saga's steps in PostgreSQL: each is one statement, keyed by the checkout, and answers the same when it runs twice.
 import type { CheckoutInput, FailureCode, OpenedCheckout } from '../contracts/checkout';
 import type { CheckoutStatus } from '../contracts/statuses';
-import {
-  closeUnboundCheckout,
-  confirmCheckout,
-  openCheckout,
-  releaseCheckout,
-  renewLease,
-  secureUnits,
-} from '../db/checkouts';
+import { closeUnboundCheckout, releaseCheckout, renewLease, secureUnits } from '../db/checkouts';
 import type { ActivityDeps } from './deps';
 import { watched } from './endless';
 
@@ -40,11 +33,11 @@ export interface ReleaseInput {
 }
 
 export function checkoutActivities(deps: ActivityDeps) {
-  const { pool, policy } = deps;
+  const { pool, batches, policy } = deps;
   return {
     /** Step 1. Freezes lines and prices and reserves every line or none; a row that is there already answers. */
     async openCheckout(input: CheckoutInput): Promise<OpenOutcome> {
-      const opened = await openCheckout(pool, {
+      const opened = await batches.openCheckout({
         ...input,
         windowSeconds: policy.windowSeconds,
         reclaimGraceSeconds: policy.reclaimGraceSeconds,
@@ -78,7 +71,7 @@ export function checkoutActivities(deps: ActivityDeps) {
     /** Step 4: reservations to confirmed, order, row and events in one transaction; or `refund_pending`. */
     async confirmCheckout(input: PaidInput): Promise<ClosedCheckout> {
       return watched(deps, { checkoutId: input.checkoutId, step: 'confirm' }, () =>
-        confirmCheckout(pool, input),
+        batches.confirmCheckout(input),
       );
     },
 

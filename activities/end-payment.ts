@@ -10,7 +10,6 @@ export interface EndPaymentInput {
   checkoutId: string;
   /** Saga state: part of the Stripe key, one more after every definite answer that was not a success. */
   n: number;
-  cancellationReason: 'abandoned' | 'requested_by_customer';
   amountMinor: number;
   currency: string;
   /** The units have been given back; go on asking all the same, and let go of an authorisation that came too late. */
@@ -33,7 +32,13 @@ export type EndPaymentOutcome =
   | { outcome: 'hold_max_reached' };
 
 const PROOFS = new Set<EndPaymentOutcome['outcome']>(['canceled', 'succeeded', 'authorised']);
-const CANCELLABLE = new Set(['requires_payment_method', 'requires_confirmation', 'requires_action']);
+
+/** Statuses that Stripe cancels for certain, and in which no money has moved. */
+export const CANCELLABLE: ReadonlySet<string> = new Set([
+  'requires_payment_method',
+  'requires_confirmation',
+  'requires_action',
+]);
 
 export function endPaymentActivities(deps: ActivityDeps) {
   return {
@@ -64,19 +69,15 @@ async function attempt(
     canceled = parsePaymentIntent(
       await deps.stripe.paymentIntents.cancel(
         paymentIntentId,
-        { cancellation_reason: input.cancellationReason },
-        { idempotencyKey: cancelKey(deps, input) },
+        // The same for every caller: run and settlement share the key, and a key with another body is an error.
+        { cancellation_reason: 'abandoned' },
+        { idempotencyKey: stripeIdempotencyKey(deps.holdfastEnv, input.checkoutId, 'cancel', input.n) },
       ),
     );
   } catch (error) {
     return readRefusal(deps, input, paymentIntentId, error);
   }
   return judge(deps, input, canceled);
-}
-
-/** The reason is part of the key: a later unwinding may have another, and a key stands for one request only. */
-function cancelKey(deps: ActivityDeps, { checkoutId, cancellationReason, n }: EndPaymentInput): string {
-  return stripeIdempotencyKey(deps.holdfastEnv, checkoutId, 'cancel', `${cancellationReason}:${n}`);
 }
 
 /** What a cancel that did not succeed means: its row in the table. */

@@ -4,15 +4,26 @@ import { checkoutActivities } from './checkout';
 import { createPaymentActivities } from './create-payment';
 import type { ActivityDeps } from './deps';
 import { endPaymentActivities } from './end-payment';
+import { inboxSweepActivities } from './inbox-sweep';
+import { maintenanceActivities } from './maintenance';
 import { moneyActivities } from './money';
 import { paymentNewsActivities } from './payment-news';
 import { readPaymentActivities } from './read-payment';
+import { reconcileActivities } from './reconcile';
 import { refundActivities } from './refund-payment';
 import { settlementActivities } from './settlement';
 
 /** PostgreSQL and Temporal: the main task queue, local and regular. */
 export function createMainActivities(deps: ActivityDeps) {
-  return { ...checkoutActivities(deps), ...paymentNewsActivities(deps), ...settlementActivities(deps) };
+  const { recordReconciliation } = reconcileActivities(deps);
+  return {
+    ...checkoutActivities(deps),
+    ...paymentNewsActivities(deps),
+    ...settlementActivities(deps),
+    ...inboxSweepActivities(deps),
+    recordReconciliation,
+    ...maintenanceActivities(deps),
+  };
 }
 
 /** PaymentIntent creation: a task queue of its own, rate limited by the server for all workers together. */
@@ -22,12 +33,15 @@ export function createStripeCreateActivities(deps: ActivityDeps) {
 
 /** Every other call to Stripe. */
 export function createStripeActivities(deps: ActivityDeps) {
+  const { reconcileCheckouts, cancelOrphans } = reconcileActivities(deps);
   return {
     ...endPaymentActivities(deps),
     ...readPaymentActivities(deps),
     ...capturePaymentActivities(deps),
     ...moneyActivities(deps),
     ...refundActivities(deps),
+    reconcileCheckouts,
+    cancelOrphans,
   };
 }
 

@@ -2,8 +2,9 @@
 import { stripeIdempotencyKey } from '../contracts/ids';
 import { advanceRefund, listPendingRefunds, recordRefund, type PendingRefund } from '../db/refunds';
 import { parseRefund, type RefundReply } from '../platform/stripe';
-import { decisionOn, sameKeyAgain, tell } from './decisions';
+import { decisionOn, report, sameKeyAgain, tell } from './decisions';
 import type { ActivityDeps } from './deps';
+import { watched } from './endless';
 import { listRefunds, stateOf } from './money';
 
 export type RefundOutcome =
@@ -12,18 +13,25 @@ export type RefundOutcome =
   /** A definite error, stored under this key: the row's `n` has moved on, try again after a pause. */
   | { outcome: 'again' };
 
+/** With the pauses between them (5 s doubling to 5 min), about ten minutes of definite errors. */
+const QUIET_ERRORS_MAX = 7;
+
 export function refundActivities(deps: ActivityDeps) {
   return {
     /** Sends what has been decided for a checkout and is not at Stripe yet. */
     async refundPayment({ checkoutId }: { checkoutId: string }): Promise<RefundOutcome> {
-      let outcome: RefundOutcome = { outcome: 'done' };
-      for (const refund of await listPendingRefunds(deps.pool, checkoutId)) {
-        if (refund.stripeRefundId !== null) continue;
-        if ((await carryOut(deps, checkoutId, refund)) === 'again') outcome = { outcome: 'again' };
-      }
-      return outcome;
+      return watched(deps, { checkoutId, step: 'refund' }, () => sendPending(deps, checkoutId));
     },
   };
+}
+
+async function sendPending(deps: ActivityDeps, checkoutId: string): Promise<RefundOutcome> {
+  let outcome: RefundOutcome = { outcome: 'done' };
+  for (const refund of await listPendingRefunds(deps.pool, checkoutId)) {
+    if (refund.stripeRefundId !== null) continue;
+    if ((await carryOut(deps, checkoutId, refund)) === 'again') outcome = { outcome: 'again' };
+  }
+  return outcome;
 }
 
 async function carryOut(
@@ -78,6 +86,7 @@ async function readRefusal(
       throw sameKeyAgain('refund', failure);
     case 'new_key':
       await advanceRefund(deps.pool, { requestKey, n });
+      if (n >= QUIET_ERRORS_MAX) await report(deps, checkoutId, 'step_keeps_failing', { step: 'refund', n });
       return 'again';
     case 'stop':
       // The row tells: failed and its incident are one transaction.

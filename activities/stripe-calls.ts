@@ -6,17 +6,20 @@ import { reservationIdsMetadata, checkoutWorkflowId, stripeIdempotencyKey } from
 import { parsePaymentIntent, type PaymentIntentReply } from '../platform/stripe';
 import type { ActivityDeps } from './deps';
 
-const RETRY_DELAY_MS = 1_000;
 /** A key that Stripe refuses is not mended in a second. */
 export const UNAUTHORIZED_RETRY_MS = 30_000;
 
-/** The failure that makes Temporal repeat the activity with unchanged arguments, hence under the same Stripe key. */
-export function tryAgain(
-  message: string,
-  type: string,
-  nextRetryDelayMs = RETRY_DELAY_MS,
-): ApplicationFailure {
-  return ApplicationFailure.create({ message, type, nonRetryable: false, nextRetryDelay: nextRetryDelayMs });
+/**
+ * The failure that makes Temporal repeat the activity with unchanged arguments, hence under the same Stripe key: after
+ * `nextRetryDelayMs`, else as the retry policy says.
+ */
+export function tryAgain(message: string, type: string, nextRetryDelayMs?: number): ApplicationFailure {
+  return ApplicationFailure.create({
+    message,
+    type,
+    nonRetryable: false,
+    ...(nextRetryDelayMs === undefined ? {} : { nextRetryDelay: nextRetryDelayMs }),
+  });
 }
 
 export interface CreateInput {

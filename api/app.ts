@@ -9,7 +9,7 @@ import { createIntentHandler } from './create-intent';
 import type { ApiDeps } from './deps';
 import { listDropsHandler, readDropHandler } from './drops';
 import { healthzHandler, readyzHandler } from './health';
-import { cleanupReservationsHandler } from './maintenance';
+import { cleanupReservationsHandler, maintenanceHealthHandler } from './maintenance';
 import { openApiDocument } from './openapi';
 import { OPERATIONS } from './operations';
 import type { Operation, OperationId } from './operations';
@@ -45,6 +45,7 @@ function createHandlers(deps: ApiDeps): Record<OperationId, readonly RequestHand
     readDrop: [readDropHandler(deps)],
     stripeWebhook: [rawBody, stripeWebhookHandler(deps)],
     cleanupReservations: [cleanupReservationsHandler(deps)],
+    maintenanceHealth: [maintenanceHealthHandler(deps)],
     pageConfig: [pageConfigHandler(deps)],
     healthz: [healthzHandler],
     readyz: [readyzHandler(deps)],

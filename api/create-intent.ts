@@ -13,13 +13,17 @@ import { openCheckout } from './open-checkout';
 import { Problem } from './problems';
 import { nameCheckout, requestLog } from './request-log';
 import { createIntentBody, customerIdRule, idempotencyKeyHeader } from './schemas';
+import { createSoldOutCheck } from './sold-out';
 
 export function createIntentHandler(deps: ApiDeps): RequestHandler {
-  const gate = createInFlightGate(deps.settings.inFlightMax, deps.metrics);
+  const entrance = {
+    gate: createInFlightGate(deps.settings.inFlightMax, deps.metrics),
+    soldOut: createSoldOutCheck(deps.pool, deps.metrics),
+  };
   return async (request, response) => {
     const input = readInput(request);
     nameCheckout(response, input.checkoutId);
-    const checkout = await openCheckout(deps, gate, input);
+    const checkout = await openCheckout(deps, entrance, input);
     const clientSecret = await readClientSecret(deps.stripe, checkout, requestLog(response));
     const token = checkoutToken(deps.settings.checkoutTokenSecret, input.checkoutId);
     response

@@ -8,9 +8,16 @@ import type { ApiDeps } from './deps';
 import type { InFlightGate } from './in-flight';
 import { isOutage, Problem } from './problems';
 import { startSettlement } from './settlement';
+import type { SoldOutCheck } from './sold-out';
 import { startCheckout } from './start-checkout';
 
 const PENDING_RETRY_AFTER_SECONDS = 2;
+
+/** What stands before a start. */
+export interface Entrance {
+  gate: InFlightGate;
+  soldOut: SoldOutCheck;
+}
 
 /**
  * The checkout of this request, opened now or earlier, whatever became of it since.
@@ -19,20 +26,29 @@ const PENDING_RETRY_AFTER_SECONDS = 2;
  */
 export async function openCheckout(
   deps: ApiDeps,
-  gate: InFlightGate,
+  entrance: Entrance,
   input: CheckoutInput,
 ): Promise<CheckoutView> {
   try {
-    return await findOrStart(deps, gate, input);
+    return await findOrStart(deps, entrance, input);
   } catch (err) {
     throw isOutage(err) ? new Problem('service_unavailable', pendingExtras(deps, input)) : err;
   }
 }
 
-async function findOrStart(deps: ApiDeps, gate: InFlightGate, input: CheckoutInput): Promise<CheckoutView> {
+async function findOrStart(
+  deps: ApiDeps,
+  { gate, soldOut }: Entrance,
+  input: CheckoutInput,
+): Promise<CheckoutView> {
+  // Read before the row, and weighed after it: whoever holds the last unit under this key wrote its row before the counter
+  // showed nothing left, so the row is found. The other way round, a winner could be told that all is sold.
+  const soldOutRefusal = await soldOut.find(input.lines);
   const stored = await readCheckout(deps.pool, input.checkoutId);
   if (stored !== null) requireSameRequest(stored.requestFingerprint, input);
   if (stored !== null && stored.status !== 'opening') return requireOpened(stored);
+  // Nothing is written and nothing bound: the same key may ask again, as a new one may.
+  if (stored === null && soldOutRefusal !== null) throw soldOutRefusal;
 
   const result = await gate.run(() =>
     startCheckout(deps.temporalClient, input, deps.settings.openDeadlineMs),

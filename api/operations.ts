@@ -27,6 +27,7 @@ const REFUSALS = [
   'insufficient_inventory',
   'drop_not_open',
   'purchase_limit_reached',
+  'too_many_open_checkouts',
   'unknown_product',
   'mixed_currency',
   'amount_too_small',
@@ -112,6 +113,14 @@ export const OPERATIONS = {
     summary: 'Take back lapsed reservations now.',
     auth: 'admin_token',
     answers: { 200: schemas.cleanupAnswer },
+    errors: ['unauthorized'],
+  },
+  maintenanceHealth: {
+    method: 'get',
+    path: '/api/maintenance/health',
+    summary: 'Whether the cleanup still runs: 503 when none succeeded for 180 s.',
+    auth: 'admin_token',
+    answers: { 200: schemas.maintenanceHealthAnswer, 503: schemas.maintenanceHealthAnswer },
     errors: ['unauthorized'],
   },
   pageConfig: {

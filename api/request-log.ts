@@ -21,7 +21,10 @@ export function nameRoute(response: Response, route: string): void {
   response.locals['route'] = route;
 }
 
-const PROBES = new Set(['/healthz', '/readyz']);
+/** Reads that went well are counted, not told: buyers poll, and their lines would bury the ones that matter. */
+function isRoutine(method: string, status: number | string): boolean {
+  return (method === 'GET' || method === 'HEAD') && typeof status === 'number' && status < 400;
+}
 
 export function requestLogging(logger: Logger, metrics: Registry): RequestHandler {
   const requests = new Counter({
@@ -47,7 +50,7 @@ export function requestLogging(logger: Logger, metrics: Registry): RequestHandle
       const status = isAborted ? 'aborted' : response.statusCode;
       requests.inc({ method: request.method, route, status });
       durations.observe({ route }, seconds);
-      requestLog(response)[PROBES.has(route) ? 'debug' : 'info'](
+      requestLog(response)[isRoutine(request.method, status) ? 'debug' : 'info'](
         { method: request.method, route, status, duration_ms: Math.round(seconds * 1_000) },
         'request answered',
       );

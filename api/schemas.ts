@@ -129,6 +129,20 @@ export const cleanupAnswer = z
   })
   .meta({ title: 'CleanupAnswer' });
 
+export const maintenanceHealthAnswer = z
+  .object({
+    status: z.enum(['ok', 'overdue']),
+    last_success_at: timestamp().nullable(),
+    runs_24h: z.int().nonnegative(),
+    success_rate_24h: z.number().min(0).max(1).nullable().describe('Null: there was no run.'),
+    inventory_drift: z
+      .int()
+      .nonnegative()
+      .nullable()
+      .describe('Contradictions the last audit of the stock found; null before the first.'),
+  })
+  .meta({ title: 'MaintenanceHealth' });
+
 export const configAnswer = z
   .object({
     mode: z.enum(['simulator', 'test', 'live']),
@@ -151,4 +165,5 @@ export const readyAnswer = z
 export type CreateIntentAnswer = z.infer<typeof createIntentAnswer>;
 export type CheckoutAnswer = z.infer<typeof checkoutAnswer>;
 export type DropAnswer = z.infer<typeof dropAnswer>;
+export type MaintenanceHealthAnswer = z.infer<typeof maintenanceHealthAnswer>;
 export type ReadyAnswer = z.infer<typeof readyAnswer>;

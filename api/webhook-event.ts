@@ -130,6 +130,15 @@ function idOf(reference: string | { id: string } | null | undefined): string | n
   return typeof reference === 'string' ? reference : reference.id;
 }
 
+/** The secret that pays, and what is the buyer's own business. */
+const NEVER_STORED = new Set([
+  'client_secret',
+  'billing_details',
+  'customer_details',
+  'receipt_email',
+  'shipping',
+]);
+
 /**
  * The payload as jsonb can take it (no NUL, no lone surrogates) and as we may keep it: a PaymentIntent's event carries
  * the client_secret, which never enters the database.
@@ -141,7 +150,7 @@ function storable(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([key]) => key !== 'client_secret')
+      .filter(([key]) => !NEVER_STORED.has(key))
       .map(([key, member]) => [storable(key), storable(member)]),
   );
 }

@@ -89,6 +89,7 @@ function store(deps: ApiDeps, event: StripeEvent, verdict: Verdict) {
     paymentIntentId,
     checkoutId: verdict.act === 'store' ? (isIgnored ? null : event.checkoutId) : verdict.checkoutId,
     payload: isIgnored ? envelopeOf(event) : event.payload,
+    signal: verdict.act === 'signal' ? paymentEventOf(event) : null,
     outcome: verdict.act === 'store' ? verdict.outcome : null,
     reason: verdict.act === 'store' ? verdict.reason : null,
   });

@@ -21,6 +21,7 @@ export type RefusalCode = Extract<
   | 'insufficient_inventory'
   | 'drop_not_open'
   | 'purchase_limit_reached'
+  | 'too_many_open_checkouts'
   | 'unknown_product'
   | 'mixed_currency'
   | 'amount_too_small'

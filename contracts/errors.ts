@@ -66,6 +66,12 @@ export const ERRORS = {
     sentence: 'This is more than one customer may buy of this product.',
     retry: 'new_key',
   },
+  too_many_open_checkouts: {
+    status: 409,
+    title: 'Too many open checkouts',
+    sentence: 'You have too many unpaid orders open. Please pay or cancel one first.',
+    retry: 'new_key',
+  },
   checkout_closed: {
     status: 409,
     title: 'Checkout closed',

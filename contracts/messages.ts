@@ -9,6 +9,13 @@ import type { CheckoutStatus } from './statuses';
 export const CHECKOUT_WORKFLOW_TYPE = 'checkout';
 export const SETTLEMENT_WORKFLOW_TYPE = 'settlement';
 export const REFUND_ORDER_WORKFLOW_TYPE = 'refundOrder';
+export const CLEANUP_WORKFLOW_TYPE = 'cleanup';
+export const INBOX_SWEEP_WORKFLOW_TYPE = 'inbox_sweep';
+
+export const CLEANUP_SCHEDULE_ID = 'holdfast-cleanup';
+export const RECONCILE_SCHEDULE_ID = 'holdfast-reconcile';
+export const RECONCILE_WORKFLOW_TYPE = 'reconcile';
+export const INBOX_SWEEP_SCHEDULE_ID = 'holdfast-inbox-sweep';
 
 /** Workflows and all PostgreSQL work. */
 export const MAIN_TASK_QUEUE = 'holdfast';

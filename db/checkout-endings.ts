@@ -11,7 +11,14 @@ export interface CheckoutEnding {
   orderId: string | null;
 }
 
-interface EndingRow {
+export interface ConfirmInput {
+  checkoutId: string;
+  paymentIntentId: string;
+  /** The events that said the money is in. */
+  eventIds: readonly string[];
+}
+
+export interface EndingRow {
   status: CheckoutStatus;
   failure_code: FailureCode | null;
   order_id: string | null;
@@ -23,10 +30,7 @@ interface EndingRow {
  * `refund_pending` and `refunded` it changes nothing and answers.
  * @throws RefusedByDatabaseError `not_found`, `not_bound` (opening or refused), `wrong_payment_intent`.
  */
-export async function confirmCheckout(
-  db: Db,
-  input: { checkoutId: string; paymentIntentId: string; eventIds: readonly string[] },
-): Promise<CheckoutEnding> {
+export async function confirmCheckout(db: Db, input: ConfirmInput): Promise<CheckoutEnding> {
   const row = await queryOne<EndingRow>(db, 'select * from confirm_checkout($1, $2, $3)', [
     input.checkoutId,
     input.paymentIntentId,
@@ -92,6 +96,6 @@ export async function closeEvents(
   return { unjudged: row.unjudged };
 }
 
-function toEnding(row: EndingRow): CheckoutEnding {
+export function toEnding(row: EndingRow): CheckoutEnding {
   return { status: row.status, failureCode: row.failure_code, orderId: row.order_id };
 }

@@ -39,7 +39,8 @@ export type OpenOutcome =
     }
   | { outcome: 'closed'; status: CheckoutStatus; failureCode: FailureCode | null; orderId: string | null };
 
-interface OpenRow {
+/** The answer of the SQL; the batch has the same columns. */
+export interface OpenRow {
   outcome: 'opened' | 'closed';
   status: CheckoutStatus;
   failure_code: FailureCode | null;
@@ -67,6 +68,10 @@ export async function openCheckout(db: Db, input: OpenInput): Promise<OpenOutcom
     input.reclaimGraceSeconds,
     input.paymentAttemptsMax,
   ]);
+  return toOpenOutcome(row);
+}
+
+export function toOpenOutcome(row: OpenRow): OpenOutcome {
   if (row.outcome === 'closed') {
     return { outcome: 'closed', status: row.status, failureCode: row.failure_code, orderId: row.order_id };
   }

@@ -23,6 +23,8 @@ export const REFUSALS = {
   HF009: 'other_request',
   /** Deleting a product or reservation whose units are held or sold. */
   HF010: 'units_in_use',
+  /** A total below the units held and sold; `detail` is how many those are. */
+  HF011: 'below_held_and_sold',
 } as const;
 
 export type RefusalReason = (typeof REFUSALS)[keyof typeof REFUSALS];
@@ -39,6 +41,11 @@ export class RefusedByDatabaseError extends Error {
     this.reason = reason;
     this.detail = detail;
   }
+}
+
+/** A bound of this process was reached before anything was sent. Repeating the call later is right. */
+export class BusyError extends Error {
+  override readonly name = 'BusyError';
 }
 
 /** The driver's error, or ours where the SQLSTATE is one of `REFUSALS`. */
@@ -77,6 +84,7 @@ const RETRYABLE_MESSAGES =
 export function isRetryableDatabaseError(err: unknown): boolean {
   // By shape, not by class: errors of Node's sockets may come from another realm (they do under jest).
   if (typeof err !== 'object' || err === null || err instanceof RefusedByDatabaseError) return false;
+  if (err instanceof BusyError) return true;
   if ('errors' in err && Array.isArray(err.errors)) return err.errors.some(isRetryableDatabaseError);
   const code = 'code' in err && typeof err.code === 'string' ? err.code : '';
   if (err instanceof DatabaseError) {

@@ -1,4 +1,5 @@
 // The inbox: every verified Stripe event, stored before it is acknowledged, judged once by whoever acts on it.
+import type { PaymentEvent } from '../contracts/payment-events';
 import { queryMaybeOne, queryOne, queryRows } from './query';
 import type { Db } from './query';
 
@@ -20,6 +21,8 @@ export interface NewEvent {
   paymentIntentId: string | null;
   checkoutId: string | null;
   payload: object;
+  /** What its checkout is signalled with; null when no running checkout judges it. Kept so that it can be sent again. */
+  signal: PaymentEvent | null;
   /** Judged at the door (not ours, or of no interest), with the reason; null for what a checkout must judge. */
   outcome: 'ignored' | 'no_effect' | null;
   reason: string | null;
@@ -37,8 +40,10 @@ export async function storeEvent(db: Db, event: NewEvent): Promise<StoredEvent> 
   const inserted = await queryMaybeOne<{ outcome: EventOutcome | null }>(
     db,
     `insert into webhook_events
-       (event_id, type, livemode, stripe_created_at, payment_intent_id, checkout_id, payload, outcome, reason, judged_at)
-     values ($1, $2, $3, to_timestamp($4), $5, $6, $7, $8, $9, case when $8::text is null then null else clock_timestamp() end)
+       (event_id, type, livemode, stripe_created_at, payment_intent_id, checkout_id, payload, outcome, reason, signal,
+        judged_at)
+     values ($1, $2, $3, to_timestamp($4), $5, $6, $7, $8, $9, $10,
+       case when $8::text is null then null else clock_timestamp() end)
      on conflict (event_id) do nothing
      returning outcome`,
     [
@@ -51,6 +56,7 @@ export async function storeEvent(db: Db, event: NewEvent): Promise<StoredEvent> 
       JSON.stringify(event.payload),
       event.outcome,
       event.reason,
+      event.signal === null ? null : JSON.stringify(event.signal),
     ],
   );
   if (inserted !== null) return { isNew: true, forwardedAt: null, outcome: inserted.outcome };
@@ -89,4 +95,35 @@ export async function listUnjudgedEventIds(
     [checkoutId, about, UNJUDGED_MAX],
   );
   return rows.map((row) => row.event_id);
+}
+
+/** An event that is due to be handed on again. */
+export interface DueEvent {
+  eventId: string;
+  checkoutId: string;
+  signal: PaymentEvent | null;
+  /** It has had all its tries: an incident is open, and it is not handed on. */
+  isQuarantined: boolean;
+}
+
+/**
+ * Takes events without outcome that have waited `waitSeconds` since they came or were last driven, and counts the try. One
+ * that has had `triesMax` is quarantined with the incident `event_not_judged`.
+ */
+export async function takeUnjudgedEvents(
+  db: Db,
+  { waitSeconds, triesMax, limit }: { waitSeconds: number; triesMax: number; limit: number },
+): Promise<DueEvent[]> {
+  const rows = await queryRows<{
+    event_id: string;
+    checkout_id: string;
+    signal: PaymentEvent | null;
+    is_quarantined: boolean;
+  }>(db, 'select * from take_unjudged_events($1, $2, $3)', [waitSeconds, triesMax, limit]);
+  return rows.map((row) => ({
+    eventId: row.event_id,
+    checkoutId: row.checkout_id,
+    signal: row.signal,
+    isQuarantined: row.is_quarantined,
+  }));
 }

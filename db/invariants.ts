@@ -19,7 +19,7 @@ export async function findInventoryDrift(db: Db): Promise<InventoryDrift[]> {
     drop_product_id: string | null;
     checkout_id: string | null;
     detail: Record<string, unknown>;
-  }>(db, 'select kind, drop_product_id, checkout_id, detail from inventory_drift limit $1', [DRIFT_MAX]);
+  }>(db, 'select * from find_inventory_drift($1)', [DRIFT_MAX]);
   return rows.map((row) => ({
     kind: row.kind,
     dropProductId: row.drop_product_id,

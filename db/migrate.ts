@@ -33,6 +33,8 @@ const LOCK_KEY = 0x686f6c64;
 const LOCK_WAIT_MS = 120_000;
 const FILE_RUN_MS = 300_000;
 const CONNECT_MS = 10_000;
+const TRIES_MAX = 5;
+const DEADLOCK = '40P01';
 
 /**
  * Applies what is missing, in order, and answers the names. Any number of processes may do it at once: they take turns, and
@@ -140,7 +142,19 @@ function requireSame(row: AppliedRow, file: Migration | undefined): void {
   }
 }
 
+/** A shop that sells meanwhile may stand in the way of a file; it left nothing behind, so it is tried again. */
 async function apply(client: Client, file: Migration): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await applyOnce(client, file);
+    } catch (err) {
+      const isDeadlock = err instanceof MigrationError && (err.cause as { code?: unknown }).code === DEADLOCK;
+      if (!isDeadlock || tries === TRIES_MAX) throw err;
+    }
+  }
+}
+
+async function applyOnce(client: Client, file: Migration): Promise<void> {
   try {
     await client.query('begin');
     await client.query('insert into schema_migrations (name, checksum) values ($1, $2)', [

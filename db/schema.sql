@@ -12,7 +12,7 @@ create table checkout_lines (
   constraint checkout_lines_unit_price_minor_check CHECK ((unit_price_minor >= 0)),
   constraint checkout_lines_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
   constraint checkout_lines_pkey PRIMARY KEY (checkout_id, drop_product_id)
-);
+) with (autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create table checkouts (
   id uuid not null,
@@ -43,7 +43,7 @@ create table checkouts (
   constraint checkouts_window_seconds_check CHECK ((window_seconds > 0)),
   constraint checkouts_pkey PRIMARY KEY (id),
   constraint checkouts_payment_intent_id_key UNIQUE (payment_intent_id)
-);
+) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create table currencies (
   code text not null,
@@ -119,7 +119,7 @@ create table inventory_journal (
   constraint inventory_journal_check CHECK (((units > 0) OR ((kind = 'total'::text) AND (units <> 0)))),
   constraint inventory_journal_kind_check CHECK ((kind = ANY (ARRAY['total'::text, 'reserve'::text, 'release'::text, 'expire'::text, 'reclaim'::text, 'confirm'::text, 'return'::text]))),
   constraint inventory_journal_pkey PRIMARY KEY (id)
-);
+) with (autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create table inventory_reservations (
   id uuid default gen_random_uuid() not null,
@@ -140,6 +140,29 @@ create table inventory_reservations (
   constraint inventory_reservations_drop_product_id_fkey FOREIGN KEY (drop_product_id) REFERENCES drop_products(id) ON DELETE CASCADE,
   constraint inventory_reservations_pkey PRIMARY KEY (id),
   constraint inventory_reservations_payment_intent_id_drop_product_id_key UNIQUE (payment_intent_id, drop_product_id)
+) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
+
+create table inventory_settings (
+  singleton boolean default true not null,
+  open_checkouts_per_customer_max integer default 10,
+  constraint inventory_settings_open_checkouts_per_customer_max_check CHECK ((open_checkouts_per_customer_max > 0)),
+  constraint inventory_settings_singleton_check CHECK (singleton),
+  constraint inventory_settings_pkey PRIMARY KEY (singleton)
+);
+comment on table inventory_settings is 'One row. An update holds from the next open on.';
+
+create table maintenance_runs (
+  id bigint generated always as identity not null,
+  trigger text not null,
+  finished_at timestamp with time zone default clock_timestamp() not null,
+  duration_ms integer not null,
+  released integer,
+  purged integer,
+  more boolean default false not null,
+  drift integer,
+  constraint maintenance_runs_duration_ms_check CHECK ((duration_ms >= 0)),
+  constraint maintenance_runs_trigger_check CHECK ((trigger = ANY (ARRAY['schedule'::text, 'route'::text]))),
+  constraint maintenance_runs_pkey PRIMARY KEY (id)
 );
 
 create table order_items (
@@ -182,6 +205,20 @@ create table payment_attempts (
   recorded_at timestamp with time zone default clock_timestamp() not null,
   constraint payment_attempts_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
   constraint payment_attempts_pkey PRIMARY KEY (checkout_id, attempt_id)
+);
+
+create table reconciliation_runs (
+  id uuid default gen_random_uuid() not null,
+  finished_at timestamp with time zone default clock_timestamp() not null,
+  checked integer not null,
+  healed integer not null,
+  orphans_canceled integer not null,
+  incidents integer not null,
+  constraint reconciliation_runs_checked_check CHECK ((checked >= 0)),
+  constraint reconciliation_runs_healed_check CHECK ((healed >= 0)),
+  constraint reconciliation_runs_incidents_check CHECK ((incidents >= 0)),
+  constraint reconciliation_runs_orphans_canceled_check CHECK ((orphans_canceled >= 0)),
+  constraint reconciliation_runs_pkey PRIMARY KEY (id)
 );
 
 create table refund_lines (
@@ -229,6 +266,22 @@ create table schema_migrations (
   constraint schema_migrations_pkey PRIMARY KEY (name)
 );
 
+create table stock_adjustments (
+  request_key text not null,
+  drop_product_id uuid not null,
+  units integer not null,
+  total_after integer not null,
+  who text not null,
+  why text not null,
+  adjusted_at timestamp with time zone default clock_timestamp() not null,
+  constraint stock_adjustments_request_key_check CHECK (((length(request_key) >= 1) AND (length(request_key) <= 200))),
+  constraint stock_adjustments_units_check CHECK ((units <> 0)),
+  constraint stock_adjustments_who_check CHECK (((length(who) >= 1) AND (length(who) <= 200))),
+  constraint stock_adjustments_why_check CHECK (((length(why) >= 1) AND (length(why) <= 1000))),
+  constraint stock_adjustments_pkey PRIMARY KEY (request_key)
+);
+comment on table stock_adjustments is 'Who changed total_inventory, by how much, and why. Never changed, never purged.';
+
 create table webhook_events (
   event_id text not null,
   type text not null,
@@ -242,12 +295,19 @@ create table webhook_events (
   outcome text,
   reason text,
   judged_at timestamp with time zone,
+  signal jsonb,
+  tries integer default 0 not null,
+  driven_at timestamp with time zone,
+  quarantined_at timestamp with time zone,
   constraint webhook_events_check CHECK (((outcome IS NULL) = (judged_at IS NULL))),
   constraint webhook_events_outcome_check CHECK ((outcome = ANY (ARRAY['ignored'::text, 'no_effect'::text, 'confirmed'::text, 'refund_pending'::text, 'released'::text, 'attempt'::text, 'processing'::text, 'recorded'::text]))),
+  constraint webhook_events_tries_check CHECK ((tries >= 0)),
   constraint webhook_events_pkey PRIMARY KEY (event_id)
 );
 
 -- indexes
+
+CREATE INDEX checkouts_closed ON public.checkouts USING btree (closed_at) WHERE (closed_at IS NOT NULL);
 
 CREATE INDEX checkouts_customer ON public.checkouts USING btree (customer_id) WHERE (customer_id IS NOT NULL);
 
@@ -265,11 +325,21 @@ CREATE INDEX inventory_journal_product ON public.inventory_journal USING btree (
 
 CREATE INDEX inventory_reservations_checkout ON public.inventory_reservations USING btree (checkout_id) WHERE (checkout_id IS NOT NULL);
 
-CREATE INDEX inventory_reservations_held_due ON public.inventory_reservations USING btree (reclaim_after) WHERE (status = 'held'::text);
+CREATE INDEX inventory_reservations_due ON public.inventory_reservations USING btree (reclaim_after) WHERE ("left"(status, 4) = 'held'::text);
 
-CREATE INDEX inventory_reservations_held_product ON public.inventory_reservations USING btree (drop_product_id, reclaim_after) WHERE (status = 'held'::text);
+CREATE INDEX inventory_reservations_due_product ON public.inventory_reservations USING btree (drop_product_id, reclaim_after) WHERE ("left"(status, 4) = 'held'::text);
+
+CREATE INDEX inventory_reservations_ended ON public.inventory_reservations USING btree (expires_at) WHERE (status = ANY (ARRAY['released'::text, 'expired'::text]));
+
+CREATE INDEX maintenance_runs_finished ON public.maintenance_runs USING btree (finished_at);
+
+CREATE INDEX reconciliation_runs_finished ON public.reconciliation_runs USING btree (finished_at);
 
 CREATE INDEX refunds_checkout ON public.refunds USING btree (checkout_id);
+
+CREATE INDEX stock_adjustments_product ON public.stock_adjustments USING btree (drop_product_id);
+
+CREATE INDEX webhook_events_due ON public.webhook_events USING btree (COALESCE(driven_at, received_at)) WHERE ((outcome IS NULL) AND (quarantined_at IS NULL));
 
 CREATE INDEX webhook_events_received ON public.webhook_events USING btree (received_at);
 
@@ -317,6 +387,28 @@ create view checkout_details as
           WHERE (l.checkout_id = c.id)) AS lines
    FROM checkouts c;
 comment on view checkout_details is NULL;
+
+create view checkout_open_answers as
+ SELECT id AS checkout_id,
+        CASE
+            WHEN checkout_is_open(status) THEN 'opened'::text
+            ELSE 'closed'::text
+        END AS outcome,
+    status,
+    failure_code,
+    ( SELECT o.id
+           FROM orders o
+          WHERE (o.checkout_id = c.id)) AS order_id,
+    amount_minor,
+    currency,
+    payment_intent_id,
+    (floor(EXTRACT(epoch FROM opened_at)))::bigint AS opened_at_unix_seconds,
+    ARRAY( SELECT r.id
+           FROM inventory_reservations r
+          WHERE (r.checkout_id = c.id)
+          ORDER BY r.drop_product_id) AS reservation_ids
+   FROM checkouts c;
+comment on view checkout_open_answers is NULL;
 
 create view inventory_drift as
  WITH reserved AS (
@@ -434,6 +526,52 @@ UNION ALL
            FROM refunds f
           WHERE (f.checkout_id = c.id)))))
 UNION ALL
+ SELECT 'confirmed_checkout_without_order'::text AS kind,
+    NULL::uuid AS drop_product_id,
+    c.id AS checkout_id,
+    jsonb_build_object('status', c.status) AS detail
+   FROM checkouts c
+  WHERE ((c.status = 'confirmed'::text) AND (NOT (EXISTS ( SELECT 1
+           FROM orders o
+          WHERE (o.checkout_id = c.id)))))
+UNION ALL
+ SELECT 'order_of_another_amount'::text AS kind,
+    NULL::uuid AS drop_product_id,
+    c.id AS checkout_id,
+    jsonb_build_object('order', o.amount_minor, 'checkout', c.amount_minor, 'status', c.status) AS detail
+   FROM (orders o
+     JOIN checkouts c ON ((c.id = o.checkout_id)))
+  WHERE ((c.status <> 'confirmed'::text) OR (o.payment_intent_id IS DISTINCT FROM c.payment_intent_id) OR (o.amount_minor IS DISTINCT FROM c.amount_minor) OR ((o.amount_minor)::numeric IS DISTINCT FROM ( SELECT sum((i.unit_price_minor * i.quantity)) AS sum
+           FROM order_items i
+          WHERE (i.order_id = o.id))))
+UNION ALL
+ SELECT 'lines_of_another_amount'::text AS kind,
+    NULL::uuid AS drop_product_id,
+    c.id AS checkout_id,
+    jsonb_build_object('amount_minor', c.amount_minor, 'lines', l.amount_minor) AS detail
+   FROM (checkouts c
+     LEFT JOIN ( SELECT checkout_lines.checkout_id,
+            sum((checkout_lines.unit_price_minor * checkout_lines.quantity)) AS amount_minor
+           FROM checkout_lines
+          GROUP BY checkout_lines.checkout_id) l ON ((l.checkout_id = c.id)))
+  WHERE ((c.amount_minor)::numeric IS DISTINCT FROM l.amount_minor)
+UNION ALL
+ SELECT 'reservation_of_no_line'::text AS kind,
+    r.drop_product_id,
+    r.checkout_id,
+    jsonb_build_object('quantity', r.quantity) AS detail
+   FROM (inventory_reservations r
+     LEFT JOIN checkout_lines l ON (((l.checkout_id = r.checkout_id) AND (l.drop_product_id = r.drop_product_id))))
+  WHERE ((r.checkout_id IS NOT NULL) AND (l.quantity IS DISTINCT FROM r.quantity))
+UNION ALL
+ SELECT 'reservation_of_another_payment'::text AS kind,
+    r.drop_product_id,
+    c.id AS checkout_id,
+    jsonb_build_object('reservation', r.payment_intent_id, 'checkout', c.payment_intent_id) AS detail
+   FROM (inventory_reservations r
+     JOIN checkouts c ON ((c.id = r.checkout_id)))
+  WHERE ((r.status = ANY (ARRAY['held'::text, 'confirmed'::text])) AND (r.payment_intent_id <> COALESCE(c.payment_intent_id, ('checkout:'::text || c.id))))
+UNION ALL
  SELECT 'order_status_without_refunds'::text AS kind,
     NULL::uuid AS drop_product_id,
     refunded.checkout_id,
@@ -449,6 +587,39 @@ UNION ALL
   WHERE (refunded.decided > (refunded.amount_minor)::numeric);
 comment on view inventory_drift is 'Empty whenever nothing is broken. Read it in one statement: it compares many rows.';
 
+create view maintenance_health as
+ WITH last_day AS (
+         SELECT maintenance_runs.id,
+            maintenance_runs.trigger,
+            maintenance_runs.finished_at,
+            maintenance_runs.duration_ms,
+            maintenance_runs.released,
+            maintenance_runs.purged,
+            maintenance_runs.more,
+            maintenance_runs.drift
+           FROM maintenance_runs
+          WHERE (maintenance_runs.finished_at > (now() - '24:00:00'::interval))
+        ), last AS (
+         SELECT ( SELECT max(maintenance_runs.finished_at) AS max
+                   FROM maintenance_runs
+                  WHERE (maintenance_runs.released IS NOT NULL)) AS success_at,
+            ( SELECT maintenance_runs.drift
+                   FROM maintenance_runs
+                  WHERE (maintenance_runs.drift IS NOT NULL)
+                  ORDER BY maintenance_runs.finished_at DESC
+                 LIMIT 1) AS drift
+        )
+ SELECT success_at AS last_success_at,
+    ( SELECT (count(*))::integer AS count
+           FROM last_day) AS runs_24h,
+    ( SELECT (count(*))::integer AS count
+           FROM last_day
+          WHERE (last_day.released IS NOT NULL)) AS successes_24h,
+    ((success_at IS NULL) OR (success_at < (clock_timestamp() - '00:03:00'::interval))) AS is_overdue,
+    drift
+   FROM last;
+comment on view maintenance_health is 'One row. Overdue: no cleanup succeeded for 180 s (it is due every 60 s).';
+
 create view reclaimable_reservations as
  SELECT id,
     drop_product_id,
@@ -460,7 +631,7 @@ create view reclaimable_reservations as
     checkout_id,
     reclaim_after
    FROM inventory_reservations r
-  WHERE ((status = 'held'::text) AND (NOT (EXISTS ( SELECT 1
+  WHERE (("left"(status, 4) = 'held'::text) AND (NOT (EXISTS ( SELECT 1
            FROM webhook_events e
           WHERE ((e.checkout_id = r.checkout_id) AND (e.outcome IS NULL) AND (e.type = ANY (ARRAY['payment_intent.succeeded'::text, 'payment_intent.amount_capturable_updated'::text, 'payment_intent.processing'::text])))))));
 comment on view reclaimable_reservations is NULL;
@@ -517,6 +688,149 @@ end
 $function$;
 comment on function _begin_settlement(p_checkout_id uuid) is NULL;
 
+CREATE OR REPLACE FUNCTION public._claim_batch(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT failure_codes text[], OUT failure_details jsonb[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_open_max integer := (select open_checkouts_per_customer_max from inventory_settings);
+  -- By product.
+  v_ids uuid[];
+  v_names text[];
+  v_limits integer[];
+  v_wanted bigint[];
+  v_free integer[];
+  v_used integer[];
+  -- By line.
+  v_owners integer[];
+  v_units integer[];
+  v_products integer[];
+  v_customers integer[];
+  v_pairs integer[];
+  v_taken integer[];
+  v_open integer[];
+  -- What this batch has given so far: units by pair, checkouts by customer.
+  v_given integer[];
+  v_opened integer[];
+  v_from integer := 1;
+  v_to integer;
+  v_at integer;
+  v_code text;
+begin
+  select
+    array_agg(p.id order by p.id), array_agg(p.name order by p.id), array_agg(p.max_per_customer order by p.id),
+    array_agg(want.units order by p.id), array_agg(0 order by p.id)
+  into v_ids, v_names, v_limits, v_wanted, v_used
+  from (
+    select id, sum(units) as units from unnest(p_line_product_ids, p_line_units) as line (id, units) group by id
+  ) as want
+  join drop_products p on p.id = want.id;
+  v_free := _free_units(v_ids, v_wanted, p_now);
+  select n.owners, n.units, n.products, n.customers, n.pairs, n.taken, n.open_checkouts
+  into v_owners, v_units, v_products, v_customers, v_pairs, v_taken, v_open
+  from _number_lines(p_customer_ids, p_line_owners, p_line_product_ids, p_line_units, p_now) n;
+  v_given := array_fill(0, array[cardinality(v_owners)]);
+  v_opened := v_given;
+  failure_codes := array_fill(null::text, array[cardinality(p_customer_ids)]);
+  failure_details := array_fill(null::jsonb, array[cardinality(p_customer_ids)]);
+
+  while v_from <= cardinality(v_owners) loop
+    v_to := v_from;
+    while v_owners[v_to + 1] = v_owners[v_from] loop
+      v_to := v_to + 1;
+    end loop;
+    v_code := case
+      when v_open[v_from] + v_opened[v_customers[v_from]] >= v_open_max then 'too_many_open_checkouts' end;
+    v_at := v_from;
+    while v_code is null and v_at <= v_to loop
+      if v_units[v_at] + v_taken[v_at] + coalesce(v_given[v_pairs[v_at]], 0) > v_limits[v_products[v_at]] then
+        v_code := 'purchase_limit_reached';
+      else
+        v_at := v_at + 1;
+      end if;
+    end loop;
+    if v_code is null then
+      v_at := v_from;
+    end if;
+    while v_code is null and v_at <= v_to loop
+      if v_units[v_at] > v_free[v_products[v_at]] then
+        v_code := 'insufficient_inventory';
+      else
+        v_at := v_at + 1;
+      end if;
+    end loop;
+    if v_code is null then
+      for i in v_from .. v_to loop
+        v_free[v_products[i]] := v_free[v_products[i]] - v_units[i];
+        v_used[v_products[i]] := v_used[v_products[i]] + v_units[i];
+        if v_pairs[i] is not null then
+          v_given[v_pairs[i]] := v_given[v_pairs[i]] + v_units[i];
+        end if;
+      end loop;
+      if v_customers[v_from] is not null then
+        v_opened[v_customers[v_from]] := v_opened[v_customers[v_from]] + 1;
+      end if;
+    else
+      failure_codes[v_owners[v_from]] := v_code;
+      failure_details[v_owners[v_from]] := case v_code
+        when 'too_many_open_checkouts' then jsonb_build_object(
+          'open_checkouts', v_open[v_from] + v_opened[v_customers[v_from]], 'open_checkouts_max', v_open_max)
+        when 'purchase_limit_reached' then jsonb_build_object(
+          'drop_product_id', v_ids[v_products[v_at]], 'product_name', v_names[v_products[v_at]],
+          'requested', v_units[v_at], 'max_per_customer', v_limits[v_products[v_at]],
+          'already', v_taken[v_at] + coalesce(v_given[v_pairs[v_at]], 0))
+        else jsonb_build_object(
+          'drop_product_id', v_ids[v_products[v_at]], 'product_name', v_names[v_products[v_at]],
+          'requested', v_units[v_at], 'available', v_free[v_products[v_at]])
+      end;
+    end if;
+    v_from := v_to + 1;
+  end loop;
+
+  update drop_products p set available_inventory = p.available_inventory - used.units
+  from unnest(v_ids, v_used) as used (id, units)
+  where p.id = used.id and used.units > 0;
+end
+$function$;
+comment on function _claim_batch(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT failure_codes text[], OUT failure_details jsonb[]) is NULL;
+
+CREATE OR REPLACE FUNCTION public._count_open_checkouts(p_customer_ids text[], p_now timestamp with time zone)
+ RETURNS TABLE(customer_id text, open_checkouts integer)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+  select c.customer_id, (count(distinct c.id) filter (where r.status = 'held' and r.reclaim_after > p_now))::integer
+  from unnest(p_customer_ids) as wanted (id)
+  join checkouts c on c.customer_id = wanted.id
+  join inventory_reservations r on r.checkout_id = c.id
+  where checkout_is_open(c.status)
+  group by c.customer_id;
+$function$;
+comment on function _count_open_checkouts(p_customer_ids text[], p_now timestamp with time zone) is NULL;
+
+CREATE OR REPLACE FUNCTION public._count_units(p_customer_ids text[])
+ RETURNS TABLE(customer_id text, drop_product_id uuid, units integer)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+  select c.customer_id, r.drop_product_id,
+    (sum(r.quantity - r.returned_quantity) filter (where r.status in ('held', 'confirmed')))::integer
+  from unnest(p_customer_ids) as wanted (id)
+  join checkouts c on c.customer_id = wanted.id
+  join inventory_reservations r on r.checkout_id = c.id
+  group by c.customer_id, r.drop_product_id;
+$function$;
+comment on function _count_units(p_customer_ids text[]) is NULL;
+
 CREATE OR REPLACE FUNCTION public._create_order(p_checkout checkouts)
  RETURNS void
  LANGUAGE plpgsql
@@ -535,6 +849,40 @@ begin
 end
 $function$;
 comment on function _create_order(p_checkout checkouts) is NULL;
+
+CREATE OR REPLACE FUNCTION public._decide_batch(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[], OUT failure_codes text[], OUT failure_details jsonb[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_owners integer[];
+  v_product_ids uuid[];
+  v_units integer[];
+begin
+  select q.amounts_minor, q.currencies into amounts_minor, currencies
+  from _quote_batch(cardinality(p_customer_ids), p_line_owners, p_line_product_ids, p_line_units, p_now) q;
+  select array_agg(l.owner), array_agg(l.id), array_agg(l.units)
+  into v_owners, v_product_ids, v_units
+  from unnest(p_line_owners, p_line_product_ids, p_line_units) as l (owner, id, units)
+  join unnest(amounts_minor) with ordinality as m (amount_minor, position)
+    on m.position = l.owner and m.amount_minor is not null;
+  if v_owners is not null then
+    select c.failure_codes, c.failure_details into failure_codes, failure_details
+    from _claim_batch(p_customer_ids, v_owners, v_product_ids, v_units, p_now) c;
+  end if;
+  select
+    array_agg(case when m.failure_code is null then m.amount_minor end order by m.position),
+    array_agg(coalesce(m.failure_code, q.failure_code) order by m.position),
+    array_agg(coalesce(m.failure_detail, q.failure_detail) order by m.position)
+  into amounts_minor, failure_codes, failure_details
+  from unnest(amounts_minor, failure_codes, failure_details) with ordinality
+    as m (amount_minor, failure_code, failure_detail, position)
+  left join _refusals(amounts_minor, p_line_owners, p_line_product_ids, p_line_units, p_now) q
+    on q.owner = m.position;
+end
+$function$;
+comment on function _decide_batch(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[], OUT failure_codes text[], OUT failure_details jsonb[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public._end_holds(p_reservation_ids uuid[], p_status text)
  RETURNS integer
@@ -603,6 +951,39 @@ begin
 end
 $function$;
 comment on function _follow_refunds(p_checkout_id uuid) is NULL;
+
+CREATE OR REPLACE FUNCTION public._free_units(p_product_ids uuid[], p_wanted bigint[], p_now timestamp with time zone)
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_product_id uuid;
+  v_short bigint;
+  v_back integer;
+begin
+  for v_product_id, v_short in
+    select p.id, want.units - p.available_inventory
+    from unnest(p_product_ids, p_wanted) as want (id, units)
+    join drop_products p on p.id = want.id
+    where want.units > p.available_inventory
+    order by p.id
+  loop
+    -- 25 rounds of 200 dead holds: as many as one cleanup takes.
+    for v_round in 1 .. 25 loop
+      v_back := _reclaim_dead_holds(v_product_id, p_now);
+      v_short := v_short - v_back;
+      exit when v_back = 0 or v_short <= 0;
+    end loop;
+  end loop;
+  return array(
+    select p.available_inventory
+    from unnest(p_product_ids) with ordinality as wanted (id, position)
+    join drop_products p on p.id = wanted.id
+    order by wanted.position);
+end
+$function$;
+comment on function _free_units(p_product_ids uuid[], p_wanted bigint[], p_now timestamp with time zone) is NULL;
 
 CREATE OR REPLACE FUNCTION public._get_checkout(p_checkout_id uuid)
  RETURNS checkouts
@@ -718,6 +1099,38 @@ end
 $function$;
 comment on function _lines_to_return(p_checkout_id uuid, p_returned_lines jsonb, OUT product_ids uuid[], OUT quantities integer[], OUT is_possible boolean) is NULL;
 
+CREATE OR REPLACE FUNCTION public._lock_batch_products(p_customer_ids text[], p_product_ids uuid[], p_now timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+declare
+  v_dead uuid[];
+begin
+  if array_remove(p_customer_ids, null) <> '{}' then
+    v_dead := array(
+      select r.id
+      from (select distinct id from unnest(p_customer_ids) as id where id is not null) as wanted
+      join checkouts c on c.customer_id = wanted.id
+      join reclaimable_reservations r on r.checkout_id = c.id
+      where r.drop_product_id = any (
+          array(select id from drop_products where id = any (p_product_ids) and max_per_customer is not null))
+        and r.reclaim_after <= p_now
+      order by r.id
+      limit 5000
+      for update of r skip locked
+    );
+  end if;
+  perform _lock_products(p_product_ids);
+  if cardinality(v_dead) > 0 then
+    perform _end_holds(v_dead, 'expired');
+  end if;
+end
+$function$;
+comment on function _lock_batch_products(p_customer_ids text[], p_product_ids uuid[], p_now timestamp with time zone) is NULL;
+
 CREATE OR REPLACE FUNCTION public._lock_checkout(p_checkout_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -727,25 +1140,50 @@ AS $function$
 $function$;
 comment on function _lock_checkout(p_checkout_id uuid) is NULL;
 
+CREATE OR REPLACE FUNCTION public._lock_checkouts(p_checkout_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  perform pg_advisory_xact_lock(key)
+  from (
+    select distinct hashtextextended(id::text, 1) as key from unnest(p_checkout_ids) as id order by key
+  ) as ascending;
+end
+$function$;
+comment on function _lock_checkouts(p_checkout_ids uuid[]) is NULL;
+
 CREATE OR REPLACE FUNCTION public._lock_customer(p_customer_id text, p_product_ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
 AS $function$
-declare
-  v_key bigint;
 begin
-  for v_key in
-    select hashtextextended(p_customer_id || chr(31) || id::text, 3) as key
-    from drop_products
-    where id = any (p_product_ids) and max_per_customer is not null
-    order by key
-  loop
-    perform pg_advisory_xact_lock(v_key);
-  end loop;
+  perform _lock_customers(array_fill(p_customer_id, array[cardinality(p_product_ids)]), p_product_ids);
 end
 $function$;
 comment on function _lock_customer(p_customer_id text, p_product_ids uuid[]) is NULL;
+
+CREATE OR REPLACE FUNCTION public._lock_customers(p_customer_ids text[], p_product_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  perform pg_advisory_xact_lock(key)
+  from (
+    select hashtextextended(line.customer_id || chr(31) || p.id::text, 3) as key
+    from unnest(p_customer_ids, p_product_ids) as line (customer_id, product_id)
+    join drop_products p on p.id = line.product_id
+    where line.customer_id is not null and p.max_per_customer is not null
+    union
+    select hashtextextended(customer_id, 4) from unnest(p_customer_ids) as customer_id where customer_id is not null
+    order by key
+  ) as ascending;
+end
+$function$;
+comment on function _lock_customers(p_customer_ids text[], p_product_ids uuid[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public._lock_payment_intent(p_payment_intent_id text)
  RETURNS void
@@ -767,22 +1205,98 @@ end
 $function$;
 comment on function _lock_products(p_product_ids uuid[]) is NULL;
 
+CREATE OR REPLACE FUNCTION public._number_lines(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT owners integer[], OUT units integer[], OUT products integer[], OUT customers integer[], OUT pairs integer[], OUT taken integer[], OUT open_checkouts integer[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_customer_ids text[] := array(select distinct id from unnest(p_customer_ids) as id where id is not null);
+begin
+  with line as (
+    select l.owner, l.product_id, l.units, m.customer_id
+    from unnest(p_line_owners, p_line_product_ids, p_line_units) as l (owner, product_id, units)
+    join unnest(p_customer_ids) with ordinality as m (customer_id, position) on m.position = l.owner
+  ), numbered as (
+    select
+      line.*,
+      dense_rank() over (order by line.product_id)::integer as product,
+      case when customer_id is not null then dense_rank() over (order by customer_id)::integer end as customer,
+      case when customer_id is not null then dense_rank() over (order by customer_id, product_id)::integer end as pair
+    from line
+  )
+  select
+    array_agg(n.owner order by n.owner, n.product), array_agg(n.units order by n.owner, n.product),
+    array_agg(n.product order by n.owner, n.product), array_agg(n.customer order by n.owner, n.product),
+    array_agg(n.pair order by n.owner, n.product), array_agg(coalesce(t.units, 0) order by n.owner, n.product),
+    array_agg(coalesce(o.open_checkouts, 0) order by n.owner, n.product)
+  into owners, units, products, customers, pairs, taken, open_checkouts
+  from numbered n
+  join drop_products p on p.id = n.product_id
+  left join _count_units(v_customer_ids) t
+    on t.customer_id = n.customer_id and t.drop_product_id = n.product_id and p.max_per_customer is not null
+  left join _count_open_checkouts(v_customer_ids, p_now) o on o.customer_id = n.customer_id;
+end
+$function$;
+comment on function _number_lines(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT owners integer[], OUT units integer[], OUT products integer[], OUT customers integer[], OUT pairs integer[], OUT taken integer[], OUT open_checkouts integer[]) is NULL;
+
 CREATE OR REPLACE FUNCTION public._open_answer(p_checkout_id uuid, OUT outcome text, OUT status text, OUT failure_code text, OUT order_id uuid, OUT amount_minor bigint, OUT currency text, OUT payment_intent_id text, OUT opened_at_unix_seconds bigint, OUT reservation_ids uuid[])
  RETURNS record
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
 AS $function$
-  select
-    case when checkout_is_open(c.status) then 'opened' else 'closed' end,
-    c.status, c.failure_code,
-    (select o.id from orders o where o.checkout_id = c.id),
-    c.amount_minor, c.currency, c.payment_intent_id,
-    floor(extract(epoch from c.opened_at))::bigint,
-    array(select r.id from inventory_reservations r where r.checkout_id = c.id order by r.drop_product_id)
-  from checkouts c
-  where c.id = p_checkout_id;
+  select a.outcome, a.status, a.failure_code, a.order_id, a.amount_minor, a.currency, a.payment_intent_id,
+    a.opened_at_unix_seconds, a.reservation_ids
+  from checkout_open_answers a
+  where a.checkout_id = p_checkout_id;
 $function$;
 comment on function _open_answer(p_checkout_id uuid, OUT outcome text, OUT status text, OUT failure_code text, OUT order_id uuid, OUT amount_minor bigint, OUT currency text, OUT payment_intent_id text, OUT opened_at_unix_seconds bigint, OUT reservation_ids uuid[]) is NULL;
+
+CREATE OR REPLACE FUNCTION public._open_checkouts_over_max(p_customer_id text, p_now timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'open_checkouts', n.open_checkouts, 'open_checkouts_max', s.open_checkouts_per_customer_max)
+  from _count_open_checkouts(array[p_customer_id], p_now) n
+  join inventory_settings s on n.open_checkouts >= s.open_checkouts_per_customer_max;
+$function$;
+comment on function _open_checkouts_over_max(p_customer_id text, p_now timestamp with time zone) is NULL;
+
+CREATE OR REPLACE FUNCTION public._open_verdicts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_quantities integer[])
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select array_agg(
+    case
+      when b.position > b.first_position or b.fingerprint is distinct from coalesce(c.request_fingerprint, b.fingerprint)
+        then 'single'
+      when c.id is not null then 'known'
+      when b.id is null or b.fingerprint is null or length(b.customer_id) not between 1 and 200
+        or coalesce(least(b.window_seconds, b.attempts_max), 0) < 1 or coalesce(b.grace_seconds, -1) < 0
+        or l.is_sound is not true then 'single'
+      else 'fresh'
+    end order by b.position)
+  from (
+    select m.*, min(m.position) over (partition by m.id) as first_position
+    from unnest(
+      p_checkout_ids, p_request_fingerprints, p_customer_ids, p_window_seconds, p_reclaim_grace_seconds,
+      p_payment_attempts_max
+    ) with ordinality as m (id, fingerprint, customer_id, window_seconds, grace_seconds, attempts_max, position)
+  ) as b
+  left join checkouts c on c.id = b.id
+  left join (
+    select owner,
+      count(*) <= 200 and bool_and(coalesce(product_id is not null and quantity between 1 and 1000000, false)) as is_sound
+    from unnest(p_line_owners, p_line_product_ids, p_line_quantities) as line (owner, product_id, quantity)
+    group by owner
+  ) as l on l.owner = b.position;
+$function$;
+comment on function _open_verdicts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_quantities integer[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public._order_status(p_amount_minor bigint, p_given_back_minor numeric)
  RETURNS text
@@ -837,6 +1351,29 @@ end
 $function$;
 comment on function _parse_lines(p_items jsonb, OUT product_ids uuid[], OUT quantities integer[]) is NULL;
 
+CREATE OR REPLACE FUNCTION public._plain_confirms(p_checkout_ids uuid[], p_payment_intent_ids text[])
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select array(
+    select c.id
+    from (
+      select id, min(payment_intent_id) as payment_intent_id
+      from unnest(p_checkout_ids, p_payment_intent_ids) as m (id, payment_intent_id)
+      group by id
+      having count(*) = 1
+    ) as m
+    join checkouts c on c.id = m.id
+    where c.status in ('awaiting_payment', 'payment_processing')
+      and c.payment_intent_id = m.payment_intent_id
+      -- Counted by checkout alone: a condition on product or status would offer the planner an index that holds every live hold.
+      and (select count(*) from checkout_lines l where l.checkout_id = c.id)
+        = (select count(*) filter (where r.status = 'held') from inventory_reservations r where r.checkout_id = c.id));
+$function$;
+comment on function _plain_confirms(p_checkout_ids uuid[], p_payment_intent_ids text[]) is NULL;
+
 CREATE OR REPLACE FUNCTION public._put_back(p_product_ids uuid[], p_quantities integer[], p_count integer)
  RETURNS void
  LANGUAGE plpgsql
@@ -849,6 +1386,31 @@ begin
 end
 $function$;
 comment on function _put_back(p_product_ids uuid[], p_quantities integer[], p_count integer) is NULL;
+
+CREATE OR REPLACE FUNCTION public._quote_batch(p_count integer, p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[])
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select
+    array_agg(q.amount_minor order by m.position),
+    array_agg(q.currency order by m.position)
+  from generate_series(1, p_count) as m (position)
+  left join (
+    select line.owner, sum(p.unit_price_minor * line.units)::bigint as amount_minor, min(d.currency) as currency
+    from unnest(p_line_owners, p_line_product_ids, p_line_units) as line (owner, product_id, units)
+    left join drop_products p on p.id = line.product_id
+    left join drops d on d.id = p.drop_id
+    left join currencies c on c.code = d.currency
+    group by line.owner
+    having count(*) = count(p.id)
+      and count(distinct d.currency) = 1
+      and bool_and(d.opens_at <= p_now and p_now < coalesce(d.closes_at, 'infinity'))
+      and sum(p.unit_price_minor * line.units) between min(c.amount_minor_min) and min(c.amount_minor_max)
+  ) as q on q.owner = m.position;
+$function$;
+comment on function _quote_batch(p_count integer, p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public._quote_lines(p_product_ids uuid[], p_quantities integer[], p_now timestamp with time zone, OUT failure_code text, OUT failure_detail jsonb, OUT amount_minor bigint, OUT currency text)
  RETURNS record
@@ -988,6 +1550,23 @@ end
 $function$;
 comment on function _record_dispute(p_checkout_id uuid, p_disputed_at timestamp with time zone) is NULL;
 
+CREATE OR REPLACE FUNCTION public._refusals(p_amounts_minor bigint[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone)
+ RETURNS TABLE(owner integer, failure_code text, failure_detail jsonb)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select unpriced.owner, q.failure_code, q.failure_detail
+  from (
+    select l.owner, array_agg(l.id order by l.id) as ids, array_agg(l.units order by l.id) as units
+    from unnest(p_line_owners, p_line_product_ids, p_line_units) as l (owner, id, units)
+    where p_amounts_minor[l.owner] is null
+    group by l.owner
+  ) as unpriced
+  cross join lateral _quote_lines(unpriced.ids, unpriced.units, p_now) as q;
+$function$;
+comment on function _refusals(p_amounts_minor bigint[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone) is NULL;
+
 CREATE OR REPLACE FUNCTION public._release_own_holds(p_checkout_id uuid, p_status text)
  RETURNS integer
  LANGUAGE sql
@@ -1116,6 +1695,11 @@ begin
   end if;
   select * into v_quote from _quote_lines(p_product_ids, p_quantities, clock_timestamp());
   if v_quote.failure_code is null then
+    failure_detail := _open_checkouts_over_max(p_customer_id, clock_timestamp());
+    if failure_detail is not null then
+      failure_code := 'too_many_open_checkouts';
+      return;
+    end if;
     failure_detail := _line_over_limit(p_customer_id, p_product_ids, p_quantities, clock_timestamp());
     if failure_detail is not null then
       failure_code := 'purchase_limit_reached';
@@ -1161,7 +1745,9 @@ begin
   if not exists (
     select 1 from reclaimable_reservations where drop_product_id = p_product_id and reclaim_after <= v_now
   ) then
-    return false;
+    update drop_products set available_inventory = available_inventory - p_quantity
+    where id = p_product_id and available_inventory >= p_quantity;
+    return found;
   end if;
   perform 1 from drop_products where id = p_product_id for no key update;
   -- Five rounds of 200 dead holds cover the largest line the API accepts.
@@ -1208,6 +1794,89 @@ AS $function$
   where r.checkout_id = p_checkout_id and r.status = 'confirmed';
 $function$;
 comment on function _units_out(p_checkout_id uuid, OUT drop_product_id uuid, OUT units integer) is NULL;
+
+CREATE OR REPLACE FUNCTION public._write_checkouts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_amounts_minor bigint[], p_currencies text[], p_failure_codes text[], p_failure_details jsonb[], p_window_seconds integer[], p_payment_attempts_max integer[], p_now timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  insert into checkouts
+    (id, request_fingerprint, customer_id, opened_at, status, amount_minor, currency, window_seconds,
+     payment_attempts_max, expires_at)
+  select
+    m.id, m.fingerprint, m.customer_id, p_now, 'opening', m.amount_minor, m.currency, m.window_seconds, m.attempts_max,
+    p_now + make_interval(secs => m.window_seconds)
+  from unnest(
+    p_checkout_ids, p_request_fingerprints, p_customer_ids, p_amounts_minor, p_currencies, p_window_seconds,
+    p_payment_attempts_max
+  ) as m (id, fingerprint, customer_id, amount_minor, currency, window_seconds, attempts_max)
+  where m.amount_minor is not null;
+
+  insert into checkouts (id, request_fingerprint, customer_id, opened_at, status, failure_code, failure_detail)
+  select m.id, m.fingerprint, m.customer_id, p_now, 'refused', m.failure_code, m.failure_detail
+  from unnest(p_checkout_ids, p_request_fingerprints, p_customer_ids, p_failure_codes, p_failure_details)
+    as m (id, fingerprint, customer_id, failure_code, failure_detail)
+  where m.failure_code is not null;
+$function$;
+comment on function _write_checkouts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_amounts_minor bigint[], p_currencies text[], p_failure_codes text[], p_failure_details jsonb[], p_window_seconds integer[], p_payment_attempts_max integer[], p_now timestamp with time zone) is NULL;
+
+CREATE OR REPLACE FUNCTION public._write_lines(p_checkout_ids uuid[], p_amounts_minor bigint[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  insert into checkout_lines (checkout_id, drop_product_id, product_name, unit_price_minor, quantity)
+  select m.id, p.id, p.name, p.unit_price_minor, line.units
+  from unnest(p_line_owners, p_line_product_ids, p_line_units) as line (owner, product_id, units)
+  join unnest(p_checkout_ids, p_amounts_minor) with ordinality as m (id, amount_minor, position)
+    on m.position = line.owner and m.amount_minor is not null
+  join drop_products p on p.id = line.product_id;
+
+  insert into inventory_reservations
+    (drop_product_id, quantity, payment_intent_id, expires_at, created_at, checkout_id, reclaim_after)
+  select
+    line.product_id, line.units, 'checkout:' || m.id, p_now + make_interval(secs => m.window_seconds), p_now, m.id,
+    p_now + make_interval(secs => m.window_seconds) + make_interval(secs => m.grace_seconds)
+  from unnest(p_line_owners, p_line_product_ids, p_line_units) as line (owner, product_id, units)
+  join unnest(p_checkout_ids, p_amounts_minor, p_window_seconds, p_reclaim_grace_seconds) with ordinality
+    as m (id, amount_minor, window_seconds, grace_seconds, position)
+    on m.position = line.owner and m.amount_minor is not null;
+$function$;
+comment on function _write_lines(p_checkout_ids uuid[], p_amounts_minor bigint[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone) is NULL;
+
+CREATE OR REPLACE FUNCTION public.adjust_total_inventory(p_request_key text, p_drop_product_id uuid, p_units integer, p_who text, p_why text, OUT total integer, OUT available integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_known stock_adjustments%rowtype;
+begin
+  perform _require_read_committed();
+  select total_inventory, available_inventory into total, available
+  from drop_products where id = p_drop_product_id for no key update;
+  if not found then
+    raise exception using errcode = 'HF006', message = 'no such product', detail = p_drop_product_id::text;
+  end if;
+  select * into v_known from stock_adjustments where request_key = p_request_key;
+  if found then
+    if (v_known.drop_product_id, v_known.units) is distinct from (p_drop_product_id, p_units) then
+      raise exception using
+        errcode = 'HF009', message = 'this key was used for another adjustment', detail = p_request_key;
+    end if;
+    return;
+  end if;
+  if available + p_units < 0 then
+    raise exception using
+      errcode = 'HF011', message = 'fewer than the units held and sold', detail = (total - available)::text;
+  end if;
+  update drop_products p set total_inventory = p.total_inventory + p_units where p.id = p_drop_product_id
+  returning p.total_inventory, p.available_inventory into total, available;
+  insert into stock_adjustments (request_key, drop_product_id, units, total_after, who, why)
+  values (p_request_key, p_drop_product_id, p_units, total, p_who, p_why);
+end
+$function$;
+comment on function adjust_total_inventory(p_request_key text, p_drop_product_id uuid, p_units integer, p_who text, p_why text, OUT total integer, OUT available integer) is 'Puts units on sale (positive) or takes free ones off it (negative), once per key. HF011: it would go below held and sold (detail: how many those are), HF006: no such product, HF009: the key was used for another adjustment.';
 
 CREATE OR REPLACE FUNCTION public.advance_refund(p_request_key text, p_n integer)
  RETURNS integer
@@ -1446,6 +2115,46 @@ end
 $function$;
 comment on function confirm_checkout(p_checkout_id uuid, p_payment_intent_id text, p_event_ids text[], OUT status text, OUT failure_code text, OUT order_id uuid) is 'The money is in: confirms the units and writes the order, or decides on one refund when they are gone. Repeating it changes nothing. HF006: no such checkout, HF007: never bound, HF008: another PaymentIntent.';
 
+CREATE OR REPLACE FUNCTION public.confirm_checkouts(p_checkout_ids uuid[], p_payment_intent_ids text[], p_event_owners integer[], p_event_ids text[])
+ RETURNS TABLE(member integer, outcome text, status text, failure_code text, order_id uuid)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_ids uuid[];
+begin
+  perform _require_read_committed();
+  perform _lock_checkouts(p_checkout_ids);
+  perform 1 from inventory_reservations r where r.checkout_id = any (p_checkout_ids) order by r.id for update;
+  v_ids := _plain_confirms(p_checkout_ids, p_payment_intent_ids);
+
+  update inventory_reservations r set status = 'confirmed' where r.checkout_id = any (v_ids);
+  insert into orders (checkout_id, customer_id, payment_intent_id, amount_minor, currency)
+  select c.id, c.customer_id, c.payment_intent_id, c.amount_minor, c.currency from checkouts c where c.id = any (v_ids);
+  insert into order_items (order_id, drop_product_id, product_name, unit_price_minor, quantity)
+  select o.id, l.drop_product_id, l.product_name, l.unit_price_minor, l.quantity
+  from orders o
+  join checkout_lines l on l.checkout_id = o.checkout_id
+  where o.checkout_id = any (v_ids);
+  update checkouts c set status = 'confirmed', failure_code = null where c.id = any (v_ids);
+  update webhook_events e
+  set outcome = 'confirmed', judged_at = clock_timestamp()
+  from unnest(p_event_owners, p_event_ids) as judged (owner, event_id)
+  where e.event_id = judged.event_id and e.checkout_id = p_checkout_ids[judged.owner] and e.checkout_id = any (v_ids)
+    and e.outcome is null;
+
+  return query
+    select m.position::integer, case when c.id is null then 'single' else 'answered' end, c.status, c.failure_code, o.id
+    from unnest(p_checkout_ids) with ordinality as m (id, position)
+    left join checkouts c on c.id = m.id and c.id = any (v_ids)
+    left join orders o on o.checkout_id = c.id
+    order by m.position;
+end
+$function$;
+comment on function confirm_checkouts(p_checkout_ids uuid[], p_payment_intent_ids text[], p_event_owners integer[], p_event_ids text[]) is 'confirm_checkout for a batch; p_event_owners names the member of each event. Outcome single: nothing was done for this member, call confirm_checkout.';
+
 CREATE OR REPLACE FUNCTION public.confirm_inventory_reservations(p_payment_intent_id text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1535,6 +2244,16 @@ begin
 end
 $function$;
 comment on function drop_products_refuse_delete() is NULL;
+
+CREATE OR REPLACE FUNCTION public.find_inventory_drift(p_max integer DEFAULT 100)
+ RETURNS TABLE(kind text, drop_product_id uuid, checkout_id uuid, detail jsonb)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select kind, drop_product_id, checkout_id, detail from inventory_drift limit p_max;
+$function$;
+comment on function find_inventory_drift(p_max integer) is 'Every contradiction between counters, journal, reservations, checkouts and orders, by name. Empty: nothing is broken.';
 
 CREATE OR REPLACE FUNCTION public.inventory_reservations_guard()
  RETURNS trigger
@@ -1690,6 +2409,115 @@ begin
 end
 $function$;
 comment on function open_checkout(p_checkout_id uuid, p_request_fingerprint text, p_customer_id text, p_lines jsonb, p_window_seconds integer, p_reclaim_grace_seconds integer, p_payment_attempts_max integer, OUT outcome text, OUT status text, OUT failure_code text, OUT order_id uuid, OUT amount_minor bigint, OUT currency text, OUT payment_intent_id text, OUT opened_at_unix_seconds bigint, OUT reservation_ids uuid[]) is 'Opens a checkout with every line held, or writes it as refused. A known id is answered from its row. Raises HF009 when the id was opened with another request, 22023 for malformed lines.';
+
+CREATE OR REPLACE FUNCTION public.open_checkouts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_quantities integer[])
+ RETURNS TABLE(member integer, outcome text, status text, failure_code text, order_id uuid, amount_minor bigint, currency text, payment_intent_id text, opened_at_unix_seconds bigint, reservation_ids uuid[])
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_verdicts text[];
+  v_owners integer[];
+  v_ids uuid[];
+  v_units integer[];
+  v_now timestamptz;
+  v_amounts bigint[];
+  v_currencies text[];
+  v_codes text[];
+  v_details jsonb[];
+begin
+  perform _require_read_committed();
+  perform _lock_checkouts(p_checkout_ids);
+  v_verdicts := _open_verdicts(
+    p_checkout_ids, p_request_fingerprints, p_customer_ids, p_window_seconds, p_reclaim_grace_seconds,
+    p_payment_attempts_max, p_line_owners, p_line_product_ids, p_line_quantities);
+  -- Lines of the same product merged, as everywhere: checked one by one, both would pass.
+  select array_agg(l.owner order by l.owner, l.id), array_agg(l.id order by l.owner, l.id),
+    array_agg(l.units order by l.owner, l.id)
+  into v_owners, v_ids, v_units
+  from (
+    select line.owner, line.id, sum(line.quantity)::integer as units
+    from unnest(p_line_owners, p_line_product_ids, p_line_quantities) as line (owner, id, quantity)
+    join unnest(v_verdicts) with ordinality as m (verdict, position) on m.position = line.owner and m.verdict = 'fresh'
+    group by line.owner, line.id
+  ) as l;
+  if v_owners is not null then
+    perform _lock_customers(array(select p_customer_ids[owner] from unnest(v_owners) as owner), v_ids);
+    perform _lock_batch_products(p_customer_ids, v_ids, clock_timestamp());
+    -- Read after every lock: a buyer who waited for one still gets the whole window.
+    v_now := clock_timestamp();
+    select d.amounts_minor, d.currencies, d.failure_codes, d.failure_details
+    into v_amounts, v_currencies, v_codes, v_details
+    from _decide_batch(p_customer_ids, v_owners, v_ids, v_units, v_now) d;
+    perform _write_checkouts(
+      p_checkout_ids, p_request_fingerprints, p_customer_ids, v_amounts, v_currencies, v_codes, v_details,
+      p_window_seconds, p_payment_attempts_max, v_now);
+    perform _write_lines(
+      p_checkout_ids, v_amounts, p_window_seconds, p_reclaim_grace_seconds, v_owners, v_ids, v_units, v_now);
+  end if;
+  return query
+    select m.position::integer, coalesce(a.outcome, 'single'), a.status, a.failure_code, a.order_id, a.amount_minor,
+      a.currency, a.payment_intent_id, a.opened_at_unix_seconds, a.reservation_ids
+    from unnest(p_checkout_ids, v_verdicts) with ordinality as m (id, verdict, position)
+    left join checkout_open_answers a on a.checkout_id = m.id and m.verdict <> 'single'
+    order by m.position;
+end
+$function$;
+comment on function open_checkouts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_quantities integer[]) is 'open_checkout for a batch: member n of the answer is member n of the arrays; p_line_owners names the member of each line. Outcome single: nothing was done for this member, call open_checkout. Decides first come, first served.';
+
+CREATE OR REPLACE FUNCTION public.purge_ended_reservations(p_older_than_days integer DEFAULT 30)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_before timestamptz := clock_timestamp() - make_interval(days => p_older_than_days);
+  v_purged integer;
+begin
+  perform _require_read_committed();
+  if p_older_than_days is null or p_older_than_days < 1 then
+    raise exception using errcode = '22023', message = 'p_older_than_days must be 1 or more';
+  end if;
+  with old as (
+    select id from inventory_reservations
+    where status in ('released', 'expired') and expires_at < v_before
+    order by expires_at
+    limit 5000
+    for update skip locked
+  )
+  delete from inventory_reservations r using old where r.id = old.id;
+  get diagnostics v_purged = row_count;
+  delete from maintenance_runs where finished_at < v_before;
+  return v_purged;
+end
+$function$;
+comment on function purge_ended_reservations(p_older_than_days integer) is 'Deletes at most 5,000 released and expired reservations whose deadline is that many days back, and answers how many.';
+
+CREATE OR REPLACE FUNCTION public.read_availability(p_product_ids uuid[])
+ RETURNS TABLE(drop_product_id uuid, name text, available integer, has_dead_holds boolean, is_open boolean)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  return query
+    select p.id, p.name, p.available_inventory,
+      exists (select 1 from reclaimable_reservations r where r.drop_product_id = p.id and r.reclaim_after <= v_now),
+      d.opens_at <= v_now and v_now < coalesce(d.closes_at, 'infinity')
+    from unnest(p_product_ids) as asked (id)
+    join drop_products p on p.id = asked.id
+    join drops d on d.id = p.drop_id;
+end
+$function$;
+comment on function read_availability(p_product_ids uuid[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public.record_decline(p_checkout_id uuid, p_event_id text, p_attempt_id text, p_error_code text, p_decline_code text, p_advice_code text)
  RETURNS integer
@@ -2017,9 +2845,51 @@ end
 $function$;
 comment on function secure_units(p_checkout_id uuid, p_reclaim_grace_seconds integer) is 'True: every unit of the open checkout is held, with a lease of now + grace. False: some are gone, or it is closed; nothing was changed. HF006: no such checkout, HF007: never bound.';
 
+CREATE OR REPLACE FUNCTION public.take_unjudged_events(p_wait_seconds integer, p_tries_max integer, p_limit integer)
+ RETURNS TABLE(event_id text, checkout_id uuid, signal jsonb, is_quarantined boolean)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_now constant timestamptz := clock_timestamp();
+  v_before constant timestamptz := v_now - make_interval(secs => p_wait_seconds);
+begin
+  return query
+  with due as (
+    select e.event_id
+    from webhook_events e
+    where e.outcome is null and e.quarantined_at is null and e.checkout_id is not null
+      and coalesce(e.driven_at, e.received_at) <= v_before
+    order by coalesce(e.driven_at, e.received_at)
+    limit p_limit
+    for update skip locked
+  ), taken as (
+    update webhook_events e
+    set
+      tries = least(e.tries + 1, p_tries_max),
+      driven_at = v_now,
+      quarantined_at = case when e.tries >= p_tries_max then v_now end
+    from due
+    where e.event_id = due.event_id
+    returning e.event_id, e.checkout_id, e.signal, e.quarantined_at is not null as is_quarantined
+  ), reported as (
+    insert into incidents (checkout_id, kind, detail)
+    select t.checkout_id, 'event_not_judged', jsonb_build_object('event_ids', jsonb_agg(t.event_id))
+    from taken t
+    where t.is_quarantined
+    group by t.checkout_id
+    on conflict do nothing
+  )
+  select t.event_id, t.checkout_id, t.signal, t.is_quarantined from taken t;
+end
+$function$;
+comment on function take_unjudged_events(p_wait_seconds integer, p_tries_max integer, p_limit integer) is 'Events without outcome that have waited p_wait_seconds since they came or were last driven, oldest first.';
+
 -- triggers
 
-CREATE TRIGGER checkouts_100_guard BEFORE INSERT OR UPDATE ON checkouts FOR EACH ROW EXECUTE FUNCTION checkouts_guard();
+CREATE TRIGGER checkouts_100_guard BEFORE UPDATE ON checkouts FOR EACH ROW EXECUTE FUNCTION checkouts_guard();
+
+CREATE TRIGGER checkouts_100_guard_insert BEFORE INSERT ON checkouts FOR EACH ROW WHEN (new.status <> 'opening'::text OR new.closed_at IS NOT NULL) EXECUTE FUNCTION checkouts_guard();
 
 CREATE TRIGGER drop_products_100_follow_total_insert BEFORE INSERT ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_follow_total();
 
@@ -2031,7 +2901,9 @@ CREATE TRIGGER drop_products_900_journal_insert AFTER INSERT ON drop_products FO
 
 CREATE TRIGGER drop_products_900_journal_update AFTER UPDATE OF total_inventory ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_journal_total();
 
-CREATE TRIGGER inventory_reservations_100_guard BEFORE INSERT OR UPDATE ON inventory_reservations FOR EACH ROW EXECUTE FUNCTION inventory_reservations_guard();
+CREATE TRIGGER inventory_reservations_100_guard BEFORE UPDATE ON inventory_reservations FOR EACH ROW EXECUTE FUNCTION inventory_reservations_guard();
+
+CREATE TRIGGER inventory_reservations_100_guard_insert BEFORE INSERT ON inventory_reservations FOR EACH ROW WHEN (new.status <> 'held'::text OR new.reclaim_after IS NULL) EXECUTE FUNCTION inventory_reservations_guard();
 
 CREATE TRIGGER inventory_reservations_100_refuse_delete BEFORE DELETE ON inventory_reservations FOR EACH ROW EXECUTE FUNCTION inventory_reservations_refuse_delete();
 

@@ -1,11 +1,13 @@
 // The sagas' way back into Temporal: what runs, and how it is woken.
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { SignalDefinition } from '@temporalio/common';
 
 import type { CheckoutRuns } from '../activities';
 import { checkoutWorkflowId, settlementWorkflowId } from '../contracts/ids';
 import {
   askStripeSignal,
   MAIN_TASK_QUEUE,
+  paymentEventSignal,
   SETTLEMENT_WORKFLOW_TYPE,
   settleSignal,
 } from '../contracts/messages';
@@ -16,6 +18,20 @@ const CALL_TIMEOUT_MS = 5_000;
 /** Every call has a deadline of 5 s. @throws what the client throws, but for runs that are gone. */
 export function createCheckoutRuns(client: Client): CheckoutRuns {
   const call = <T>(fn: () => Promise<T>): Promise<T> => client.withDeadline(Date.now() + CALL_TIMEOUT_MS, fn);
+  const signal = <Args extends unknown[]>(
+    checkoutId: string,
+    definition: SignalDefinition<Args>,
+    ...args: Args
+  ): Promise<boolean> =>
+    call(async () => {
+      try {
+        await client.workflow.getHandle(checkoutWorkflowId(checkoutId)).signal(definition, ...args);
+        return true;
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return false;
+        throw error;
+      }
+    });
   return {
     startSettlement: async (checkoutId) => {
       await call(() =>
@@ -40,15 +56,7 @@ export function createCheckoutRuns(client: Client): CheckoutRuns {
           throw error;
         }
       }),
-    askCheckout: (checkoutId) =>
-      call(async () => {
-        try {
-          await client.workflow.getHandle(checkoutWorkflowId(checkoutId)).signal(askStripeSignal);
-          return true;
-        } catch (error) {
-          if (error instanceof WorkflowNotFoundError) return false;
-          throw error;
-        }
-      }),
+    signalCheckout: (checkoutId, event) => signal(checkoutId, paymentEventSignal, event),
+    askCheckout: (checkoutId) => signal(checkoutId, askStripeSignal),
   };
 }

@@ -19,7 +19,7 @@ export interface CapturePlan {
   /** Wakes the loop before its pause is over. */
   hasNews: () => boolean;
   /** Called with each round: what came meanwhile is judged by what the capture finds. */
-  onRound: () => void;
+  onRound: () => void | Promise<void>;
 }
 
 const PAUSE_FIRST_SECONDS = 5;
@@ -29,7 +29,7 @@ export async function capturePayment(plan: CapturePlan): Promise<Captured> {
   let n = 0;
   let pauseSeconds = PAUSE_FIRST_SECONDS;
   for (;;) {
-    plan.onRound();
+    await plan.onRound();
     const { isSecured } = await secureUnits({ checkoutId: plan.checkoutId });
     if (!isSecured) return { outcome: 'units_gone' };
     const outcome = await attempt(plan, n);

@@ -1,5 +1,5 @@
 // What one checkout run knows, and the messages that reach it. No decisions: those are in the steps.
-import { allHandlersFinished, condition, setHandler } from '@temporalio/workflow';
+import { allHandlersFinished, CancellationScope, condition, setHandler } from '@temporalio/workflow';
 
 import type {
   CheckoutInput,
@@ -118,8 +118,9 @@ export class CheckoutRun {
     this.answerOpened();
   }
 
+  /** Also when the run is cancelled: its undos end in an answer, and an update that failed could not be asked again. */
   private async waitForAnswer(): Promise<OpenAnswer> {
-    await condition(() => this.answer !== null);
+    await CancellationScope.nonCancellable(() => condition(() => this.answer !== null));
     return this.answer as OpenAnswer;
   }
 

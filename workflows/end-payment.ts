@@ -1,7 +1,7 @@
 // Compensation's first half: go on until Stripe has said how the payment ended. Shared by checkout and settlement.
 import { condition } from '@temporalio/workflow';
 
-import type { EndPaymentInput, EndPaymentOutcome } from '../activities/end-payment';
+import type { EndPaymentOutcome } from '../activities/end-payment';
 import { renewLease, stripe, unlessNotTaken } from './steps';
 
 export type Ended = Extract<
@@ -13,7 +13,6 @@ export interface EndPaymentPlan {
   checkoutId: string;
   amountMinor: number;
   currency: string;
-  cancellationReason: EndPaymentInput['cancellationReason'];
   reclaimGraceSeconds: number;
   pauseMaxSeconds: number;
   /** Nothing is held any more: the end is still needed, a lease is not. */
@@ -23,14 +22,14 @@ export interface EndPaymentPlan {
   /** Wakes the loop before its pause is over. */
   hasNews: () => boolean;
   /** Called with each round: what came meanwhile is judged by the re-read. */
-  onRound: () => void;
+  onRound: () => void | Promise<void>;
   /** The longest hold without proof is over: give the units back; asking goes on. */
   onHoldMaxReached: () => Promise<void>;
 }
 
 const PAUSE_FIRST_SECONDS = 5;
 /** After the units went back without proof nobody waits any more; the money still must be found. */
-const PAUSE_RELEASED_SECONDS = 3_600;
+const PAUSE_RELEASED_MAX_SECONDS = 3_600;
 
 /** Ends the payment, or learns that it has ended. Each round renews the lease; nothing but proof leaves the loop. */
 export async function endPayment(plan: EndPaymentPlan): Promise<Ended> {
@@ -38,7 +37,7 @@ export async function endPayment(plan: EndPaymentPlan): Promise<Ended> {
   let { isReleased } = plan;
   let pauseSeconds = PAUSE_FIRST_SECONDS;
   for (;;) {
-    plan.onRound();
+    await plan.onRound();
     if (!isReleased) await renewLease({ checkoutId: plan.checkoutId });
     const outcome = await attempt(plan, n, isReleased);
     switch (outcome.outcome) {
@@ -52,7 +51,6 @@ export async function endPayment(plan: EndPaymentPlan): Promise<Ended> {
       case 'hold_max_reached':
         await plan.onHoldMaxReached();
         isReleased = true;
-        pauseSeconds = PAUSE_RELEASED_SECONDS;
         continue;
       case 'again':
         n += 1;
@@ -61,18 +59,17 @@ export async function endPayment(plan: EndPaymentPlan): Promise<Ended> {
         break;
     }
     await condition(plan.hasNews, pauseSeconds * 1000);
-    if (!isReleased) pauseSeconds = Math.min(pauseSeconds * 2, plan.pauseMaxSeconds);
+    pauseSeconds = Math.min(pauseSeconds * 2, isReleased ? PAUSE_RELEASED_MAX_SECONDS : plan.pauseMaxSeconds);
   }
 }
 
 function attempt(plan: EndPaymentPlan, n: number, isReleased: boolean) {
-  const { checkoutId, amountMinor, currency, cancellationReason, isVoid, reclaimGraceSeconds } = plan;
+  const { checkoutId, amountMinor, currency, isVoid, reclaimGraceSeconds } = plan;
   const scheduleToStartMs = Math.floor((reclaimGraceSeconds * 1000) / 3);
   return unlessNotTaken(() =>
     stripe('end the payment, or learn how it ended', scheduleToStartMs).endPayment({
       checkoutId,
       n,
-      cancellationReason,
       amountMinor,
       currency,
       isReleased,

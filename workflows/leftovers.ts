@@ -10,10 +10,10 @@ export async function judgeLeftovers(run: CheckoutRun, result: CheckoutResult): 
   let needsSettlement = result.status === 'refund_pending';
   do {
     const [late, idle] = partition(run, result);
-    needsSettlement ||= late;
     if (idle.length > 0) await closeEvents({ checkoutId, eventIds: idle });
+    if (late || needsSettlement) await startSettlement({ checkoutId });
+    needsSettlement = false;
   } while (run.hasPendingEvents());
-  if (needsSettlement) await startSettlement({ checkoutId });
 }
 
 function partition(run: CheckoutRun, result: CheckoutResult): [late: boolean, idle: string[]] {

@@ -35,24 +35,42 @@ const PAUSE_MAX_MS = 300_000;
  * started or woke it carries nothing. Registered as workflow type `settlement`, id `settle-<checkoutId>`.
  */
 export async function settlement(input: SettlementInput): Promise<void> {
-  const task: Task = { checkoutId: input.checkoutId, isWoken: true };
-  setHandler(settleSignal, () => void (task.isWoken = true));
+  const task: Task = { checkoutId: input.checkoutId, wakes: 0 };
+  setHandler(settleSignal, () => void (task.wakes += 1));
   await CancellationScope.nonCancellable(async () => {
     for (let pauseMs = PAUSE_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)) {
-      task.isWoken = false;
+      const wakesKnown = task.wakes;
+      const isWoken = () => task.wakes > wakesKnown;
       const outcome = await settle(task);
-      if (outcome === 'settled' && !task.isWoken) break;
-      if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof settlement>(input);
-      if (outcome === 'later') await condition(() => task.isWoken, pauseMs);
+      if (outcome === 'settled' && !isWoken()) break;
+      await keepHistoryShort(task);
+      if (outcome === 'later') await condition(isWoken, pauseMs);
     }
     await waitForHandlers();
   });
 }
 
+/** Between two rounds of a loop without end: nothing is remembered, so a long history may be left behind at any time. */
+async function keepHistoryShort({ checkoutId }: Task): Promise<void> {
+  if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof settlement>({ checkoutId });
+}
+
 interface Task {
   checkoutId: string;
-  /** A signal came since the last look. */
-  isWoken: boolean;
+  /** Signals so far. Each is answered by a whole look that begins after it, whatever else it has ended. */
+  wakes: number;
+}
+
+/** For the loops without end: a signal ends a pause, and every round may leave a long history behind. */
+function listenInRounds(task: Task) {
+  let wakesKnown = task.wakes;
+  return {
+    hasNews: () => task.wakes > wakesKnown,
+    onRound: () => {
+      wakesKnown = task.wakes;
+      return keepHistoryShort(task);
+    },
+  };
 }
 
 /** `later`: there is news of money that can only be written down once the checkout's own run has ended. */
@@ -67,7 +85,7 @@ async function settle(task: Task): Promise<'settled' | 'later'> {
   } else if (isUnpaid(found)) {
     await settleUnpaid(task, found);
   }
-  await settleMoney(checkoutId);
+  await settleMoney(task);
   await closeEvents({ checkoutId, eventIds: found.unjudgedEventIds });
   return 'settled';
 }
@@ -87,7 +105,7 @@ async function finishInItsPlace(task: Task, found: SettlementCase): Promise<'fin
       failureCode: 'checkout_not_opened',
     });
     if (closed.outcome === 'closed') return 'finished';
-    task.isWoken = true;
+    task.wakes += 1;
     return 'bound_after_all';
   }
   const ended = await endOrCapture(task, found, paymentIntentId);
@@ -117,8 +135,7 @@ async function endOrCapture(task: Task, found: SettlementCase, paymentIntentId: 
     currency,
     reclaimGraceSeconds,
     pauseMaxSeconds: found.endPaymentPauseMaxSeconds,
-    hasNews: () => task.isWoken,
-    onRound: () => void (task.isWoken = false),
+    ...listenInRounds(task),
   });
   if (captured.outcome === 'captured') return { to: 'confirm' };
   const { status, failureCode } = CAPTURE_UNWINDINGS[captured.outcome];
@@ -147,20 +164,19 @@ async function end(
     checkoutId,
     amountMinor: found.amountMinor,
     currency: found.currency,
-    cancellationReason: 'abandoned',
     reclaimGraceSeconds: found.reclaimGraceSeconds,
     pauseMaxSeconds: found.endPaymentPauseMaxSeconds,
     isReleased: !found.isOpen,
     isVoid,
-    hasNews: () => task.isWoken,
-    onRound: () => void (task.isWoken = false),
+    ...listenInRounds(task),
     onHoldMaxReached: () => releaseUnproven(checkoutId, found.unjudgedEventIds),
   });
   return ended.outcome === 'unbound' ? 'canceled' : ended.outcome;
 }
 
 /** Money that is in: what Stripe knows is written down first, then what was decided is sent, until it stands there. */
-async function settleMoney(checkoutId: string): Promise<void> {
+async function settleMoney(task: Task): Promise<void> {
+  const { checkoutId } = task;
   const found = await readSettlementCase({ checkoutId });
   if (found === null || found.paymentIntentId === null || found.isOpen || isUnpaid(found)) return;
   await stripe('read refunds and disputes').recordMoney({
@@ -169,6 +185,7 @@ async function settleMoney(checkoutId: string): Promise<void> {
   });
   let pauseMs = PAUSE_FIRST_MS;
   while ((await stripe('give the money back').refundPayment({ checkoutId })).outcome === 'again') {
+    await keepHistoryShort(task);
     await sleep(pauseMs);
     pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS);
   }

@@ -112,8 +112,19 @@ export function stripeCreate(scheduleToCloseMs: number) {
   });
 }
 
+/** A look at Stripe while the window is open: bounded, because news may wait behind it, and the deadline looks again. */
+export function stripeLook(scheduleToCloseMs: number) {
+  return proxyActivities<StripeActivities>({
+    taskQueue: STRIPE_TASK_QUEUE,
+    startToCloseTimeout: '10s',
+    scheduleToCloseTimeout: scheduleToCloseMs,
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5s' },
+    summary: 'read the payment',
+  });
+}
+
 /**
- * Reading, ending and refunding: without end, under one key while the outcome is unknown. `scheduleToStart` brings the
+ * Ending and refunding: without end, under one key while the outcome is unknown. `scheduleToStart` brings the
  * workflow back to renew the lease when nobody takes the task.
  */
 export function stripe(summary: string, scheduleToStartMs?: number) {

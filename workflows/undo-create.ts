@@ -4,6 +4,7 @@ import type { CheckoutRun, Turn } from './checkout-run';
 import { endPayment } from './end-payment';
 import { releaseUnproven } from './release-unproven';
 import type { Undo } from './undo-stack';
+import { showUnresolved } from './visibility';
 
 export function undoCreate(run: CheckoutRun): Undo<Unwinding, Turn> {
   return async (unwinding) => {
@@ -13,12 +14,14 @@ export function undoCreate(run: CheckoutRun): Undo<Unwinding, Turn> {
       checkoutId: run.checkoutId,
       amountMinor,
       currency,
-      cancellationReason: unwinding.status === 'canceled' ? 'requested_by_customer' : 'abandoned',
       reclaimGraceSeconds: policy.reclaimGraceSeconds,
       pauseMaxSeconds: policy.endPaymentPauseMaxSeconds,
       hasNews: () => run.hasPendingEvents() || run.isAskedAgain,
       onRound: () => run.takeNews(),
-      onHoldMaxReached: () => releaseUnproven(run.checkoutId, run.takeJudgedIds()),
+      onHoldMaxReached: async () => {
+        await releaseUnproven(run.checkoutId, run.takeJudgedIds());
+        showUnresolved(run);
+      },
       isReleased: false,
       isVoid: unwinding.isVoid ?? false,
     });

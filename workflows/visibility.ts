@@ -34,6 +34,16 @@ export function showProcessing(run: CheckoutRun): void {
   showPhase(run, 'the payment is being processed');
 }
 
+/** The units went back without proof; the run goes on. */
+export function showUnresolved(run: CheckoutRun): void {
+  run.status = 'expired';
+  upsertSearchAttributes([
+    { key: checkoutStatusAttribute, value: run.status },
+    { key: failureCodeAttribute, value: 'payment_unresolved' },
+  ]);
+  showPhase(run, 'the units went back without proof; still asking Stripe how the payment ends');
+}
+
 /** One upsert where the run closes. */
 export function showClosed(run: CheckoutRun, result: CheckoutResult): void {
   run.status = result.status;

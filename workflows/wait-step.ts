@@ -1,13 +1,16 @@
 // Step 3: the payment window. Events are judged once each; the first that decides ends the wait, else the deadline does.
-import { condition, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, condition, isCancellation } from '@temporalio/workflow';
 
+import type { PaymentReading } from '../activities/read-payment';
 import type { FailureCode, Unwinding } from '../contracts/checkout';
 import { isHardDecline, type PaymentEvent } from '../contracts/payment-events';
 import type { UnpaidStatus } from '../contracts/statuses';
 import type { CheckoutRun, Turn } from './checkout-run';
-import { openIncident, recordDecline, recordProcessing, stripe } from './steps';
+import { openIncident, recordDecline, recordProcessing, stripeLook } from './steps';
 import { showBound, showProcessing } from './visibility';
 
+const LOOK_MAX_MS = 20_000;
+const LOOK_MIN_MS = 1_000;
 const OPERATOR_CANCEL: Unwinding = { status: 'canceled', failureCode: null, isVoid: true };
 
 export async function waitStep(run: CheckoutRun): Promise<Turn> {
@@ -61,16 +64,28 @@ function isPaidInFull(run: CheckoutRun, event: PaymentEvent): boolean {
   return event.amountReceivedMinor === amountMinor && event.currency === currency;
 }
 
+/** Stripe away: nothing is concluded from it, and the deadline asks again. */
+async function look(run: CheckoutRun): Promise<PaymentReading | null> {
+  const { amountMinor, currency } = run.open;
+  const remainingMs = Math.max(run.deadlineMs - Date.now(), LOOK_MIN_MS);
+  try {
+    return await stripeLook(Math.min(remainingMs, LOOK_MAX_MS)).readPayment({
+      checkoutId: run.checkoutId,
+      paymentIntentId: run.boundId,
+      amountMinor,
+      currency,
+    });
+  } catch (error) {
+    if (error instanceof ActivityFailure && !isCancellation(error)) return null;
+    throw error;
+  }
+}
+
 /** What Stripe says now. Money that does not match what is due keeps the hold, and a person is told. */
 async function reread(run: CheckoutRun, event?: PaymentEvent): Promise<Turn | null> {
   const { checkoutId, boundId } = run;
-  const { amountMinor, currency } = run.open;
-  const payment = await stripe('read the payment').readPayment({
-    checkoutId,
-    paymentIntentId: boundId,
-    amountMinor,
-    currency,
-  });
+  const payment = await look(run);
+  if (payment === null) return null;
   if (payment.isPaidInFull) return { to: 'confirm' };
   if (payment.isAuthorisedInFull) return { to: 'capture' };
   if (payment.status === 'canceled') return unwind('payment_failed', 'payment_intent_canceled');

@@ -100,8 +100,11 @@ function settings(options: Launch): string[] {
     max_connections: '200',
     log_checkpoints: 'off',
     log_min_messages: 'warning',
-    // fsync off loses data when the machine stops, which a cluster that is thrown away does not mind
-    ...(options.durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    // fsync off loses data when the machine stops, which a cluster that is thrown away does not mind; and the errors that
+    // tests provoke there are no news
+    ...(options.durable
+      ? {}
+      : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', log_min_messages: 'fatal' }),
   };
   return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }

@@ -91,7 +91,14 @@ function install(root, tell, done) {
 }
 
 // The SDK's test package downloads the Temporal servers, so the development dependencies are needed by both commands.
-var INSTALL_ARGS = ['ci', '--no-audit', '--no-fund', '--include=dev', '--include=optional'];
+var INSTALL_ARGS = [
+  'ci',
+  '--no-audit',
+  '--no-fund',
+  '--include=dev',
+  '--include=optional',
+  '--loglevel=error',
+];
 
 /** The npm that runs us when there is one, else the one on PATH. */
 function npmCommand(env, node) {
@@ -141,7 +148,7 @@ function waitForOther(root, tell, deadline, done) {
 function readInstaller(root) {
   try {
     return Number(fs.readFileSync(installerPath(root), 'utf8')) || null;
-  } catch (error) {
+  } catch {
     return null;
   }
 }
@@ -152,7 +159,7 @@ function isInstaller(pid) {
     process.kill(pid, 0);
     if (!fs.existsSync('/proc/self/cmdline')) return true;
     return /npm/.test(fs.readFileSync('/proc/' + pid + '/cmdline', 'utf8'));
-  } catch (error) {
+  } catch {
     return false;
   }
 }
@@ -160,7 +167,7 @@ function isInstaller(pid) {
 function killGroup(pid) {
   try {
     process.kill(-pid, 'SIGTERM');
-  } catch (error) {
+  } catch {
     // ended already
   }
 }

@@ -19,6 +19,6 @@ install.ensureInstalled(
   function (error) {
     if (error) preflight.fail(preflight.describe(error));
     require('tsx/cjs');
-    require('../supervisor/main.ts').main({ root: root, parentPid: parentPid });
+    void require('../supervisor/main.ts').main({ root: root, parentPid: parentPid });
   },
 );

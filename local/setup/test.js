@@ -62,10 +62,11 @@ function runChecks(names, counts, done) {
 function runJest(args, done) {
   var folder = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-count-'));
   var file = path.join(folder, 'counts.json');
+  // After the arguments: jest would take the patterns for more reporters.
   var reporters = ['--reporters=default', '--reporters=' + path.join(__dirname, 'count-reporter.js')];
   var jest = require.resolve('jest/bin/jest');
   var env = Object.assign({}, process.env, { HOLDFAST_TEST_COUNT_FILE: file });
-  runToEnd(process.execPath, [jest].concat(reporters, args), env, function (status) {
+  runToEnd(process.execPath, [jest].concat(args, reporters), env, function (status) {
     var counts = readCounts(file);
     fs.rmSync(folder, { recursive: true, force: true });
     done(counts, status);
@@ -75,7 +76,7 @@ function runJest(args, done) {
 function readCounts(file) {
   try {
     return JSON.parse(fs.readFileSync(file, 'utf8'));
-  } catch (error) {
+  } catch {
     return { passed: 0, failed: 0, skipped: 0 };
   }
 }

@@ -55,13 +55,22 @@ export async function keepRunning<T extends RunningPart>(options: KeepOptions<T>
       if (stopping.signal.aborted) return;
       if (current) {
         current = null;
-        options.onChange();
+        tellChange();
         if (Date.now() - wellSince >= WELL_AFTER_MS) failures = 0;
       }
       failures += 1;
       await pause(failures);
       current = await startAgain();
       wellSince = Date.now();
+    }
+  }
+
+  /** Noting a change may fail (a full disk); what runs must not end for that. */
+  function tellChange(): void {
+    try {
+      options.onChange();
+    } catch (error) {
+      options.log(readableError(error));
     }
   }
 
@@ -80,7 +89,7 @@ export async function keepRunning<T extends RunningPart>(options: KeepOptions<T>
         return null;
       }
       current = part;
-      options.onChange();
+      tellChange();
       options.log('runs again');
       return part;
     } catch (error) {

@@ -93,7 +93,8 @@ export async function stopStack(stack: Stack): Promise<void> {
 }
 
 async function stopParts(stack: Stack, names: PartName[], graceMs: number): Promise<void> {
-  await Promise.all(names.map((name) => stack.parts.get(name)?.stop(graceMs)));
+  const parts = names.map((name) => stack.parts.get(name)).filter((part) => part !== undefined);
+  await Promise.all(parts.map((part) => part.stop(graceMs)));
 }
 
 async function startDatabase(stack: Stack, options: StackOptions): Promise<void> {

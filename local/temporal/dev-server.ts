@@ -83,13 +83,18 @@ export async function startTemporal(options: TemporalOptions): Promise<RunningTe
 
 function commandLine(options: TemporalOptions, port: number, uiPort: number | null): string[] {
   return [
-    ...['server', 'start-dev', '--ip', HOST, '--port', String(port), '--namespace', options.namespace],
+    'server',
+    'start-dev',
+    `--ip=${HOST}`,
+    `--port=${port}`,
+    `--namespace=${options.namespace}`,
     ...(uiPort === null ? ['--headless'] : ['--ui-port', String(uiPort), '--ui-disable-news-fetch']),
     ...(options.dbPath ? ['--db-filename', options.dbPath] : []),
     ...(options.dbPath ? SQLITE_PRAGMAS.flatMap((pragma) => ['--sqlite-pragma', pragma]) : []),
     ...DYNAMIC_CONFIG.flatMap((value) => ['--dynamic-config-value', value]),
     ...(options.searchAttributes ?? []).flatMap((attribute) => ['--search-attribute', attribute]),
-    ...['--log-format', 'pretty', '--log-level', 'error'],
+    '--log-format=pretty',
+    '--log-level=error',
   ];
 }
 

@@ -79,8 +79,11 @@ async function buildWithMaven(folder: string, { log, guardian }: TestServerOptio
   const result = await run(
     'mvn',
     [
-      ...['--batch-mode', '--quiet', '--file', join(__dirname, 'test-server', 'pom.xml')],
-      ...['dependency:copy-dependencies', `-DoutputDirectory=${join(folder, 'lib')}`],
+      '--batch-mode',
+      '--quiet',
+      `--file=${join(__dirname, 'test-server', 'pom.xml')}`,
+      'dependency:copy-dependencies',
+      `-DoutputDirectory=${join(folder, 'lib')}`,
     ],
     {
       limitMs: MAVEN_LIMIT_MS,

@@ -100,3 +100,21 @@ describe('POST /api/maintenance/cleanup-reservations', () => {
     );
   });
 });
+
+describe('GET /api/maintenance/health', () => {
+  const ROUTE = '/api/maintenance/health';
+
+  test('is for administrators', async () => {
+    expect(await api.get(ROUTE)).toMatchObject({ status: 401, body: { code: 'unauthorized' } });
+  });
+
+  test('says when a cleanup last succeeded, and is 503 when none has for three minutes', async () => {
+    await api.post('/api/maintenance/cleanup-reservations', ADMIN_TOKEN);
+    expect(await api.get(ROUTE, ADMIN_TOKEN)).toMatchObject({
+      status: 200,
+      body: { status: 'ok', last_success_at: expect.any(String), success_rate_24h: 1, inventory_drift: null },
+    });
+    await api.database.pool.query(`update maintenance_runs set finished_at = finished_at - interval '181 s'`);
+    expect(await api.get(ROUTE, ADMIN_TOKEN)).toMatchObject({ status: 503, body: { status: 'overdue' } });
+  });
+});

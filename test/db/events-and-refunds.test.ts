@@ -40,6 +40,7 @@ function event(checkoutId: string | null, type = 'payment_intent.succeeded'): Ne
     paymentIntentId: null,
     checkoutId,
     payload: { id: 'evt', note: 'it’s stored as it came' },
+    signal: null,
     outcome: null,
     reason: null,
   };

@@ -167,6 +167,7 @@ function eventOf(checkoutId: string, eventId: string, type: string) {
     paymentIntentId: null,
     checkoutId,
     payload: {},
+    signal: null,
     outcome: null,
     reason: null,
   };

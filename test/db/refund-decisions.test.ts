@@ -198,6 +198,7 @@ describe('what Stripe knows', () => {
       paymentIntentId,
       checkoutId,
       payload: {},
+      signal: null,
       outcome: null,
       reason: null,
     });

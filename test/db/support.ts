@@ -171,3 +171,16 @@ export function required<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('expected a value');
   return value;
 }
+
+/** Bulk work of a test's set-up, outside the product's statement timeout. */
+export async function withoutTimeout(pool: Pool, sql: string, values: unknown[]): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    await client.query('set local statement_timeout = 0');
+    await client.query(sql, values);
+    await client.query('commit');
+  } finally {
+    client.release();
+  }
+}

@@ -1,9 +1,7 @@
 // kill -9 of the worker with a checkout standing in every step at once: each ends as if nothing had happened.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 import { checkoutIdFromKey } from '../../contracts/fingerprint';
+import { makeDataDir, removeDataDir } from '../support/data-folder';
 import { findBrokenInvariants } from '../support/invariants';
 import { postJson, readLedger } from '../support/ledger';
 import { payInBrowser, Shop, type CreateAnswer, type CreateBody } from '../support/shop';
@@ -18,13 +16,13 @@ let dataDir: string;
 let stack: Stack;
 
 beforeAll(async () => {
-  dataDir = mkdtempSync(join(tmpdir(), 'holdfast-kill-'));
+  dataDir = makeDataDir();
   stack = await startStack(dataDir, { PAYMENT_WINDOW_SECONDS: '90' });
 });
 
 afterAll(async () => {
   await stack?.stop();
-  rmSync(dataDir, { recursive: true, force: true });
+  removeDataDir(dataDir);
 });
 
 const fault = (rule: Record<string, unknown>) =>

@@ -1,10 +1,10 @@
 // `npm start` as its user has it: buy, expire, kill the worker in the middle, stop and start again. One stack, in order.
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 
+import { makeDataDir, removeDataDir } from '../support/data-folder';
 import { findBrokenInvariants } from '../support/invariants';
 import { postJson, readLedger } from '../support/ledger';
 import { payInBrowser, type CreateBody } from '../support/shop';
@@ -17,13 +17,13 @@ let dataDir: string;
 let stack: Stack;
 
 beforeAll(async () => {
-  dataDir = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'));
+  dataDir = makeDataDir();
   stack = await startStack(dataDir, { PAYMENT_WINDOW_SECONDS: '30' });
 });
 
 afterAll(async () => {
   await stack?.stop();
-  rmSync(dataDir, { recursive: true, force: true });
+  removeDataDir(dataDir);
 });
 
 const reach = (checkout: CreateBody, status: string) =>

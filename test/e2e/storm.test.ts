@@ -1,9 +1,8 @@
 // Two thousand buyers in the same instant on one small machine: honest answers, no hold without an answered buyer, and
 // whole stock once everybody has walked away.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 
+import { makeDataDir, removeDataDir } from '../support/data-folder';
 import { findBrokenInvariants } from '../support/invariants';
 import { Shop, type CreateAnswer } from '../support/shop';
 import { startStack, type Stack } from '../support/stack';
@@ -19,13 +18,13 @@ let dataDir: string;
 let stack: Stack;
 
 beforeAll(async () => {
-  dataDir = mkdtempSync(join(tmpdir(), 'holdfast-storm-'));
+  dataDir = makeDataDir();
   stack = await startStack(dataDir, { PAYMENT_WINDOW_SECONDS: '20', LOG_LEVEL: 'warn' });
 });
 
 afterAll(async () => {
   await stack?.stop();
-  rmSync(dataDir, { recursive: true, force: true });
+  removeDataDir(dataDir);
 });
 
 function residentMb(pid: number): number {

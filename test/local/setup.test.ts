@@ -86,6 +86,21 @@ test('the arguments of npm test, and its closing line', () => {
   expect(testCommand.closingLine({ passed: 3, failed: 0, skipped: 1 })).toBe('3 passed, 0 failed, 1 skipped');
 });
 
+test('npm test -- PATTERN runs the files that match, ends with the count, and fails when there is none', () => {
+  const env = { ...process.env, HOLDFAST_TEST_COUNT_FILE: '' };
+  const pattern = (text: string) =>
+    spawnSync(process.execPath, [join(SETUP, 'test.js'), text, '--selectProjects', 'unit'], {
+      encoding: 'utf8',
+      env,
+    });
+  const some = pattern('toolchain');
+  expect(some.stdout.trim().split('\n').at(-1)).toMatch(/^[1-9]\d* passed, 0 failed, 0 skipped$/);
+  expect(some.status).toBe(0);
+  const none = pattern('no-such-file-anywhere');
+  expect(none.stdout.trim().split('\n').at(-1)).toBe('0 passed, 1 failed, 0 skipped');
+  expect(none.status).toBe(1);
+});
+
 describe('the installation', () => {
   /** Counts its runs, waits for `go` beside package.json if `slow` is there, and fails if `fail` is there. */
   const FAKE_NPM = `
@@ -184,7 +199,17 @@ test('.ci/run is executable, runs npm test and ends with its exit code', () => {
   chmodSync(join(bin, 'npm'), 0o755);
   const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}` };
   const result = spawnSync(resolve(__dirname, '../../.ci/run'), { encoding: 'utf8', env });
-  expect(result.stdout.trim().split('\n')).toEqual(['npm test', '1 passed, 1 failed, 0 skipped']);
+  expect(result.stdout.trim().split('\n')).toEqual(['npm test --silent', '1 passed, 1 failed, 0 skipped']);
   expect(result.status).toBe(1);
   expect(execFileSync('bash', ['-n', resolve(__dirname, '../../.ci/run')], { encoding: 'utf8' })).toBe('');
+});
+
+test('the lock file names the optional packages of every platform: without them `npm ci` refuses it', () => {
+  const { missingEntries } = require('../../local/setup/complete-lock.js') as {
+    missingEntries(packages: object): [string, object][];
+  };
+  const lock = JSON.parse(readFileSync(resolve(__dirname, '../../package-lock.json'), 'utf8')) as {
+    packages: object;
+  };
+  expect(missingEntries(lock.packages)).toEqual([]);
 });

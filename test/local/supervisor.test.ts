@@ -6,16 +6,9 @@ import { join } from 'node:path';
 import { isRunning, readStartTime } from '../../local/processes/identity';
 import type { ProcessIdentity } from '../../local/processes/identity';
 import type { StackFile } from '../../local/supervisor/stack-file';
+import { makeDataDir, removeDataDir } from '../support/data-folder';
 import { until } from '../support/until';
-import {
-  makeDataDir,
-  NO_POSTGRES,
-  pidsOf,
-  readStackFile,
-  removeDataDir,
-  stackEnvironment,
-  startTestStack,
-} from './stand-ins/stack';
+import { NO_POSTGRES, pidsOf, readStackFile, stackEnvironment, startTestStack } from './stand-ins/stack';
 import type { TestStack } from './stand-ins/stack';
 
 const STOP_MAX_MS = 10_000;
@@ -166,20 +159,19 @@ test('the stack ends when the process that started it dies', async () => {
   expect(existsSync(join(dataDir, 'stack.json'))).toBe(false);
 });
 
-test.each(['worker', 'api', 'stripe_simulator', 'postgres'] as const)(
-  'a %s that dies is started again, and stack.json follows',
-  async (name) => {
-    const stack = start(dataDir, name === 'postgres' ? {} : NO_POSTGRES);
-    const before = await stack.ready();
-    process.kill(before.pids[name] ?? 0, 'SIGKILL');
-    const after = await until(`a new ${name}`, async () => {
-      const file = JSON.parse(readFileSync(join(dataDir, 'stack.json'), 'utf8')) as StackFile;
-      return file.pids[name] !== null && file.pids[name] !== before.pids[name] && file;
+test('every part that dies is started again, and stack.json follows', async () => {
+  const stack = start(dataDir);
+  const first = await stack.ready();
+  for (const name of ['worker', 'api', 'stripe_simulator', 'postgres'] as const) {
+    process.kill(first.pids[name] ?? 0, 'SIGKILL');
+    const file = await until(`a new ${name}`, async () => {
+      const now = JSON.parse(readFileSync(join(dataDir, 'stack.json'), 'utf8')) as StackFile;
+      return now.pids[name] !== null && now.pids[name] !== first.pids[name] && now;
     });
     expect(stack.output()).toContain(`${name}: ended unexpectedly: starting it again in 0.5 s`);
-    expect({ ...after, pids: null }).toEqual({ ...before, pids: null });
-  },
-);
+    expect({ ...file, pids: null }).toEqual({ ...first, pids: null });
+  }
+});
 
 test('a program that cannot start ends the start with its own words, and everything else with it', async () => {
   const stack = start(dataDir, { ...NO_POSTGRES, STAND_IN_BROKEN: 'worker' });

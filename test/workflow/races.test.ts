@@ -69,6 +69,52 @@ test.each([
   expect(await stock()).toBe(stockBefore);
 });
 
+test.each(['open_checkout', 'bind_payment_intent', 'confirm_checkout'])(
+  'the database loses the reply of %s: one order, one payment',
+  async (sqlFunction) => {
+    const wasLost = world.loseReplyOf(sqlFunction);
+    const { checkout, stock, stockBefore } = await order(world, 1);
+    expect(await paymentsOf(checkout.checkout_id)).toHaveLength(1);
+    expect((await world.pay(checkout)).body.status).toBe('succeeded');
+    await world.reach(checkout, 'confirmed');
+    expect(wasLost()).toBe(true);
+    expect(await world.payment(checkout)).toMatchObject({ captured: checkout.amount, refunded: 0 });
+    expect(await stock()).toBe(stockBefore - 1);
+  },
+);
+
+test('the database loses the reply of release_checkout: the units go back once', async () => {
+  const { checkout, stock, stockBefore } = await order(world, 1);
+  const wasLost = world.loseReplyOf('release_checkout');
+  expect(await world.shop.cancel(checkout)).toBe(202);
+  await world.reach(checkout, 'canceled');
+  await world.finish(checkout);
+  expect(wasLost()).toBe(true);
+  expect(await stock()).toBe(stockBefore);
+});
+
+test('an event that comes before the PaymentIntent is bound is judged after it', async () => {
+  const productId = await addProduct(world, 1);
+  await world.fault({ operation: 'payment_intents.create', times: 1, latency_after_ms: 1_500 });
+  const known = new Set((await readLedger(world.simulatorUrl)).payment_intents.map(({ id }) => id));
+  const opening = world.shop.open([{ drop_product_id: productId, quantity: 1 }]);
+  const created = await until('the PaymentIntent to exist', async () =>
+    (await readLedger(world.simulatorUrl)).payment_intents.find(({ id }) => !known.has(id)),
+  );
+  await world.stripe.paymentIntents.confirm(created.id, { payment_method: 'pm_card_visa' });
+  await until('its event to be handed on', async () => {
+    const { rows } = await world.pool.query(
+      `select 1 from webhook_events
+       where payment_intent_id = $1 and type = 'payment_intent.succeeded' and forwarded_at is not null`,
+      [created.id],
+    );
+    return rows.length > 0;
+  });
+  const checkout = await opening;
+  expect(checkout.payment_intent_id).toBe(created.id);
+  await world.reach(checkout, 'confirmed');
+});
+
 test('Stripe answers no create for twenty seconds: refused, units back, nothing to pay', async () => {
   const productId = await addProduct(world, 3);
   await world.fault({
@@ -113,8 +159,8 @@ test('events in reverse order: the decline that comes after the success changes 
   const { checkout } = await order(world, 1);
   expect((await world.pay(checkout, 'pm_card_visa_chargeDeclinedStolenCard')).status).toBe(402);
   expect((await world.pay(checkout)).body.status).toBe('succeeded');
-  await world.webhooks({ mode: 'deliver', shuffle: true });
-  await world.control('webhooks/flush');
+  await world.webhooks({ mode: 'deliver' });
+  await world.control('webhooks/flush', { order: 'reverse' });
   await world.reach(checkout, 'confirmed');
   expect(await world.payment(checkout)).toMatchObject({ captured: checkout.amount, refunded: 0 });
 });

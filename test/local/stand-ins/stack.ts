@@ -1,7 +1,6 @@
 // Runs the supervisor with stand-in programs in a folder of its own, as the tests of its life and death need it.
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StackFile } from '../../../local/supervisor/stack-file';
 import { until } from '../../support/until';
@@ -36,24 +35,6 @@ export const NO_POSTGRES = {
 
 /** A busy disk draws out the first start of a database. */
 const READY_MAX_MS = 40_000;
-
-/** A folder that PostgreSQL's user can reach; its path has a space. */
-export function makeDataDir(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast stack-'));
-  chmodSync(folder, 0o711);
-  return folder;
-}
-
-/** Removes a data folder and the cluster that a link in it leads to. */
-export function removeDataDir(dataDir: string): void {
-  const link = join(dataDir, 'postgres');
-  if (
-    existsSync(link) &&
-    readdirSync(dataDir, { withFileTypes: true }).some((entry) => entry.isSymbolicLink())
-  )
-    rmSync(readlinkSync(link), { recursive: true, force: true });
-  rmSync(dataDir, { recursive: true, force: true });
-}
 
 /** Starts a stack. An undefined variable is not set. */
 export function startTestStack(dataDir: string, env: NodeJS.ProcessEnv = {}): TestStack {

@@ -1,80 +1,4 @@
--- Refunds of every origin on one record, and units that come back from a sold order.
-
--- Who decided, and why. 'late': money that came when no units were left. 'operator': a person here. 'dashboard': a person
--- at Stripe; we only hear of it.
-alter table refunds
-  add column origin text not null default 'late' check (origin in ('late', 'operator', 'dashboard')),
-  add column requested_by text check (length(requested_by) between 1 and 200),
-  add column reason text check (length(reason) between 1 and 500),
-  -- Stripe's code or failure_reason; only with state failed.
-  add column failure_reason text,
-  add constraint refunds_audit_ck check (origin <> 'operator' or (requested_by is not null and reason is not null)),
-  add constraint refunds_key_ck check (length(request_key) <= 120);
-
--- Units that go back on sale once the money is back: only those that the operator named.
-create table refund_lines (
-  request_key text not null references refunds (request_key),
-  drop_product_id uuid not null,
-  quantity integer not null check (quantity > 0),
-  returned_at timestamptz,
-  primary key (request_key, drop_product_id)
-);
-
--- The reservation stays what it was sold as; what came back is counted beside it.
-alter table inventory_reservations
-  add column returned_quantity integer not null default 0,
-  add constraint inventory_reservations_returned_ck
-    check (returned_quantity between 0 and quantity and (returned_quantity = 0 or status = 'confirmed'));
-
-alter table inventory_journal drop constraint inventory_journal_kind_check;
-alter table inventory_journal add constraint inventory_journal_kind_check
-  check (kind in ('total', 'reserve', 'release', 'expire', 'reclaim', 'confirm', 'return'));
-
-alter table webhook_events drop constraint webhook_events_outcome_check;
-alter table webhook_events add constraint webhook_events_outcome_check check (outcome in (
-  'ignored', 'no_effect', 'confirmed', 'refund_pending', 'released', 'attempt', 'processing', 'recorded'));
-
-create function _order_status(p_amount_minor bigint, p_given_back_minor numeric) returns text
-language sql immutable
-set search_path = pg_catalog, public, pg_temp
-as $$
-  select case
-    when p_given_back_minor >= p_amount_minor then 'refunded'
-    when p_given_back_minor > 0 then 'partially_refunded'
-    else 'paid'
-  end;
-$$;
-revoke execute on function _order_status(bigint, numeric) from public;
-
--- As before, and one row more for units that came back. Nested loops stay off: see 0004.
-create or replace function inventory_reservations_journal_update() returns trigger
-language plpgsql
-set search_path = pg_catalog, public, pg_temp
-set enable_nestloop = off
-as $$
-begin
-  insert into inventory_journal (drop_product_id, kind, units, reservations)
-  select drop_product_id, kind, sum(quantity), count(*)
-  from (
-    select
-      a.drop_product_id,
-      case when a.status <> b.status then a.quantity else a.returned_quantity - b.returned_quantity end as quantity,
-      case
-        when a.status = b.status then 'return'
-        when a.status = 'held' then 'reserve'
-        when a.status = 'released' then 'release'
-        when a.status = 'expired' then 'expire'
-        when b.status = 'held' then 'confirm'
-        else 'reclaim'
-      end as kind
-    from after_move a
-    join before_move b using (id)
-    where a.status <> b.status or a.returned_quantity <> b.returned_quantity
-  ) as moves
-  group by drop_product_id, kind;
-  return null;
-end
-$$;
+-- Limits and the auditor know of units that came back, and the auditor of refunds.
 
 -- As before, but units that came back no longer count against their buyer's limit.
 create or replace function _line_over_limit(
@@ -122,6 +46,23 @@ begin
     limit 1
   );
 end
+$$;
+
+-- The same for the customers of a batch.
+create or replace function _count_units(p_customer_ids text[])
+returns table (customer_id text, drop_product_id uuid, units integer)
+language sql stable
+set search_path = pg_catalog, public, pg_temp
+set enable_hashjoin = off
+set enable_mergejoin = off
+set max_parallel_workers_per_gather = 0
+as $$
+  select c.customer_id, r.drop_product_id,
+    (sum(r.quantity - r.returned_quantity) filter (where r.status in ('held', 'confirmed')))::integer
+  from unnest(p_customer_ids) as wanted (id)
+  join checkouts c on c.customer_id = wanted.id
+  join inventory_reservations r on r.checkout_id = c.id
+  group by c.customer_id, r.drop_product_id;
 $$;
 
 -- As before, with returned units, and the money of an order beside its units.
@@ -203,6 +144,38 @@ select 'refund_without_decision', null, c.id, jsonb_build_object('status', c.sta
 from checkouts c
 where c.status in ('refund_pending', 'refunded')
   and not exists (select 1 from refunds f where f.checkout_id = c.id)
+union all
+select 'confirmed_checkout_without_order', null, c.id, jsonb_build_object('status', c.status)
+from checkouts c
+where c.status = 'confirmed' and not exists (select 1 from orders o where o.checkout_id = c.id)
+union all
+select 'order_of_another_amount', null, c.id,
+  jsonb_build_object('order', o.amount_minor, 'checkout', c.amount_minor, 'status', c.status)
+from orders o
+join checkouts c on c.id = o.checkout_id
+where c.status <> 'confirmed' or o.payment_intent_id is distinct from c.payment_intent_id
+  or o.amount_minor is distinct from c.amount_minor
+  or o.amount_minor is distinct from (
+    select sum(i.unit_price_minor * i.quantity) from order_items i where i.order_id = o.id)
+union all
+select 'lines_of_another_amount', null, c.id, jsonb_build_object('amount_minor', c.amount_minor, 'lines', l.amount_minor)
+from checkouts c
+left join (
+  select checkout_id, sum(unit_price_minor * quantity) as amount_minor from checkout_lines group by checkout_id
+) as l on l.checkout_id = c.id
+where c.amount_minor is distinct from l.amount_minor
+union all
+select 'reservation_of_no_line', r.drop_product_id, r.checkout_id, jsonb_build_object('quantity', r.quantity)
+from inventory_reservations r
+left join checkout_lines l on l.checkout_id = r.checkout_id and l.drop_product_id = r.drop_product_id
+where r.checkout_id is not null and l.quantity is distinct from r.quantity
+union all
+select 'reservation_of_another_payment', r.drop_product_id, c.id,
+  jsonb_build_object('reservation', r.payment_intent_id, 'checkout', c.payment_intent_id)
+from inventory_reservations r
+join checkouts c on c.id = r.checkout_id
+where r.status in ('held', 'confirmed')
+  and r.payment_intent_id <> coalesce(c.payment_intent_id, 'checkout:' || c.id)
 union all
 select 'order_status_without_refunds', null, checkout_id,
   jsonb_build_object('status', status, 'given_back', given_back)

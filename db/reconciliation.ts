@@ -1,0 +1,63 @@
+// Which checkouts are compared with Stripe, page by page, and the report of each run.
+import type { CheckoutStatus } from '../contracts/statuses';
+import { queryRows, toInteger } from './query';
+import type { Db } from './query';
+
+export interface CheckoutToReconcile {
+  checkoutId: string;
+  status: CheckoutStatus;
+  paymentIntentId: string | null;
+  amountMinor: number;
+  currency: string;
+}
+
+/**
+ * Checkouts that are open since half a minute or longer, that owe a refund, or that closed within `closedSeconds`; after
+ * `afterId` in the order of their ids, at most `limit`.
+ */
+export async function listCheckoutsToReconcile(
+  db: Db,
+  { afterId, limit, closedSeconds }: { afterId: string | null; limit: number; closedSeconds: number },
+): Promise<CheckoutToReconcile[]> {
+  const rows = await queryRows<{
+    id: string;
+    status: CheckoutStatus;
+    payment_intent_id: string | null;
+    amount_minor: string | null;
+    currency: string | null;
+  }>(
+    db,
+    `select id, status, payment_intent_id, amount_minor, currency
+     from checkouts
+     where ($1::uuid is null or id > $1)
+       and ((closed_at is null and opened_at < clock_timestamp() - interval '30 seconds')
+         or status = 'refund_pending'
+         or closed_at > clock_timestamp() - make_interval(secs => $3))
+     order by id
+     limit $2`,
+    [afterId, limit, closedSeconds],
+  );
+  return rows.map((row) => ({
+    checkoutId: row.id,
+    status: row.status,
+    paymentIntentId: row.payment_intent_id,
+    amountMinor: row.amount_minor === null ? 0 : toInteger(row.amount_minor),
+    currency: row.currency ?? '',
+  }));
+}
+
+export interface ReconciliationReport {
+  checked: number;
+  healed: number;
+  orphansCanceled: number;
+  incidents: number;
+}
+
+/** Keeps the report of a finished run. */
+export async function recordReconciliation(db: Db, report: ReconciliationReport): Promise<void> {
+  await queryRows(
+    db,
+    `insert into reconciliation_runs (checked, healed, orphans_canceled, incidents) values ($1, $2, $3, $4)`,
+    [report.checked, report.healed, report.orphansCanceled, report.incidents],
+  );
+}

@@ -1,0 +1,90 @@
+// What the locks of a batch are for, one interleaving at a time.
+import type { PoolClient } from 'pg';
+
+import { openCheckouts } from '../../../db/checkout-batches';
+import { openCheckout } from '../../../db/checkouts';
+import { ageCheckout, createTestDatabase } from '../../support/database';
+import type { TestDatabase } from '../../support/database';
+import {
+  available,
+  createProduct,
+  expectNoDrift,
+  failureOf,
+  line,
+  openAndBind,
+  openInput,
+  required,
+  unitsByStatus,
+  untilWaiting,
+  WINDOW_SECONDS,
+} from '../support';
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterEach(() => expectNoDrift(db.pool));
+afterAll(() => db.drop());
+
+/** Runs `act` in a transaction of its own that has the product locked, and commits it. */
+async function withProductLocked(
+  productId: string,
+  act: (client: PoolClient) => Promise<void>,
+): Promise<void> {
+  const client = await db.pool.connect();
+  try {
+    await client.query('begin');
+    await client.query('select 1 from drop_products where id = $1 for no key update', [productId]);
+    await act(client);
+    await client.query('commit');
+  } finally {
+    client.release();
+  }
+}
+
+test('a batch that waits for a product decides by what is left when it is its turn', async () => {
+  const product = await createProduct(db.pool, { total: 3 });
+  const batches: ReturnType<typeof openCheckouts>[] = [];
+  await withProductLocked(product, async () => {
+    for (let n = 0; n < 2; n += 1) {
+      batches.push(openCheckouts(db.pool, [openInput([line(product)]), openInput([line(product)])]));
+    }
+    await untilWaiting(db.pool, 2);
+  });
+  const failures = (await Promise.all(batches))
+    .flat()
+    .map((one) => (one === null ? 'single' : failureOf(one)));
+  expect(failures.filter((failure) => failure === null)).toHaveLength(3);
+  expect(failures.filter((failure) => failure === 'insufficient_inventory')).toHaveLength(1);
+  expect(await available(db.pool, product)).toBe(0);
+});
+
+test('one checkout in two batches and on its own at once: opened once, three equal answers', async () => {
+  const product = await createProduct(db.pool, { total: 9 });
+  const same = openInput([line(product)]);
+  const opening: Promise<unknown>[] = [];
+  await withProductLocked(product, async () => {
+    for (let n = 0; n < 2; n += 1) {
+      const batch = openCheckouts(db.pool, [openInput([line(product)]), same]);
+      opening.push(batch.then((answers) => required(answers[1])));
+    }
+    opening.push(openCheckout(db.pool, same));
+    await untilWaiting(db.pool, 3);
+  });
+  const [first, ...others] = await Promise.all(opening);
+  expect(first).toMatchObject({ outcome: 'opened' });
+  expect(others).toEqual([first, first]);
+  expect(await unitsByStatus(db.pool, product)).toEqual({ held: 3 });
+});
+
+test('units past their deadline but under lease go to nobody else, singly or in a batch', async () => {
+  const product = await createProduct(db.pool, { total: 1 });
+  const { checkoutId } = await openAndBind(db.pool, [line(product)]);
+  await ageCheckout(db.pool, checkoutId, WINDOW_SECONDS + 60);
+  const single = await openCheckout(db.pool, openInput([line(product)]));
+  const batch = await openCheckouts(db.pool, [openInput([line(product)]), openInput([line(product)])]);
+  expect([single, ...batch.map(required)].map((one) => one && failureOf(one))).toEqual(
+    Array.from({ length: 3 }, () => 'insufficient_inventory'),
+  );
+  expect(await unitsByStatus(db.pool, product)).toEqual({ held: 1 });
+});
