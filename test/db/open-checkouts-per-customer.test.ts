@@ -1,9 +1,19 @@
 // The bound on checkouts one customer may have standing open.
 import { openCheckouts } from '../../db/checkout-batches';
 import { openCheckout, readCheckout, releaseCheckout } from '../../db/checkouts';
+import { withTransaction } from '../../db/pool';
 import { ageCheckout, createTestDatabase } from '../support/database';
 import type { TestDatabase } from '../support/database';
-import { createProduct, expectNoDrift, failureOf, line, openAndBind, openInput, required } from './support';
+import {
+  createProduct,
+  expectNoDrift,
+  failureOf,
+  line,
+  openAndBind,
+  openInput,
+  required,
+  untilWaiting,
+} from './support';
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -56,6 +66,23 @@ test('thirty at once, singly and in batches: exactly the bound opens', async () 
   expect(failures).toHaveLength(30);
   expect(failures.filter((failure) => failure === null)).toHaveLength(3);
   expect(failures.filter((failure) => failure === 'too_many_open_checkouts')).toHaveLength(27);
+});
+
+test('a batch waits for what the same customer is opening elsewhere, and counts it', async () => {
+  const customer = { customerId: 'two tabs' };
+  const here = await createProduct(db.pool, { total: 5 });
+  const there = await createProduct(db.pool, { total: 5 });
+  for (let n = 0; n < 2; n += 1) await openAndBind(db.pool, [line(here)], customer);
+  let opening: ReturnType<typeof openCheckouts> | undefined;
+  await withTransaction(db.pool, async (client) => {
+    await openCheckout(client, openInput([line(here)], customer));
+    opening = openCheckouts(db.pool, [openInput([line(there)], customer), openInput([line(there)])]);
+    await untilWaiting(db.pool, 1);
+  });
+  expect((await opening)?.map((answer) => failureOf(required(answer ?? undefined)))).toEqual([
+    'too_many_open_checkouts',
+    null,
+  ]);
 });
 
 test('without a customer, and without a bound, nothing is counted', async () => {

@@ -113,15 +113,15 @@ test('the same key is the same checkout, also after its run was deleted and 25 h
     namespace: 'default',
     workflowExecution: { workflowId: `checkout-${checkout.checkout_id}` },
   });
-  await until('the run to be deleted', () =>
+  const isDeleted = () =>
     stack.temporal.workflow
       .getHandle(`checkout-${checkout.checkout_id}`)
       .describe()
       .then(
         () => false,
         () => true,
-      ),
-  );
+      );
+  await until('the run to be deleted, which the server does in the background', isDeleted, 90_000);
   await postJson(`${stack.file().stripe_simulator}/_simulator/clock`, { advance_seconds: 25 * 3_600 });
 
   const again = await stack.shop.open(items, key);
