@@ -41,10 +41,10 @@ export const PLANTED: readonly Planted[] = [
     test: 'orders of the same products in opposite order do not deadlock',
   },
   {
-    fault: 'products of a batch are not locked in one order',
-    edits: [{ of: '_lock_products', find: 'order by id', replace: 'order by random()' }],
-    file: 'batched-storms.test.ts',
-    test: 'batches and single calls over the same products in opposite orders do not deadlock',
+    fault: 'products of a batch are locked in another order than elsewhere',
+    edits: [{ of: '_lock_products', find: 'order by id', replace: 'order by id desc' }],
+    file: 'proofs/batch-locks.test.ts',
+    test: 'a batch locks its products in their one order, however its lines come',
   },
   {
     fault: 'units are taken without asking whether they are free',
@@ -104,8 +104,8 @@ export const PLANTED: readonly Planted[] = [
         replace: 'select from (select $1) as id where false;\n  --',
       },
     ],
-    file: 'open-checkout.test.ts',
-    test: 'one key sent twenty times at once holds its units once',
+    file: 'proofs/batch-locks.test.ts',
+    test: 'one checkout in two batches and on its own at once: opened once, three equal answers',
   },
   {
     fault: 'a PaymentIntent is not locked',
