@@ -166,4 +166,12 @@ export const PLANTED: readonly Planted[] = [
     file: 'lease-and-cleanup.test.ts',
     test: 'cleanup passes over a hold that its own checkout is working on',
   },
+  {
+    fault: 'an order that is short keeps the units of its first lines',
+    edits: [
+      { of: '_take_units', find: 'perform _put_back(p_product_ids, p_quantities, i - 1);', replace: '' },
+    ],
+    file: 'proofs/model.test.ts',
+    test: '200 random sequences of 24 steps answer and end as the model does',
+  },
 ];
