@@ -8,6 +8,7 @@ import type { TestDatabase } from '../../support/database';
 import {
   available,
   createProduct,
+  createProducts,
   expectNoDrift,
   failureOf,
   line,
@@ -57,6 +58,19 @@ test('a batch that waits for a product decides by what is left when it is its tu
   expect(failures.filter((failure) => failure === null)).toHaveLength(3);
   expect(failures.filter((failure) => failure === 'insufficient_inventory')).toHaveLength(1);
   expect(await available(db.pool, product)).toBe(0);
+});
+
+test('a batch locks its products in their one order, however its lines come', async () => {
+  const [first, second] = (await createProducts(db.pool, 2, { total: 3 })) as [string, string];
+  let batch: ReturnType<typeof openCheckouts> | undefined;
+  await withProductLocked(first, async (client) => {
+    const lines = [line(second), line(first)];
+    batch = openCheckouts(db.pool, [openInput(lines), openInput(lines)]);
+    await untilWaiting(db.pool, 1);
+    // Were the second locked by the batch already, each would wait for the other.
+    await client.query('select 1 from drop_products where id = $1 for no key update', [second]);
+  });
+  expect((await batch)?.map((one) => one?.outcome)).toEqual(['opened', 'opened']);
 });
 
 test('one checkout in two batches and on its own at once: opened once, three equal answers', async () => {
