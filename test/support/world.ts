@@ -56,6 +56,7 @@ export class World {
   readonly shop: Shop;
   readonly apiUrl: string;
   private readonly options: WorldOptions;
+  private readonly closeSimulator: () => Promise<void>;
   private readonly stops: (() => Promise<unknown>)[];
   private workers: Worker[] = [];
   private runs: Promise<void>[] = [];
@@ -67,6 +68,7 @@ export class World {
     stripe: Stripe;
     apiUrl: string;
     options: WorldOptions;
+    closeSimulator: () => Promise<void>;
     stops: (() => Promise<unknown>)[];
   }) {
     this.env = parts.env;
@@ -74,6 +76,7 @@ export class World {
     this.simulatorUrl = parts.simulatorUrl;
     this.apiUrl = parts.apiUrl;
     this.options = parts.options;
+    this.closeSimulator = parts.closeSimulator;
     this.stops = parts.stops;
     this.stripe = parts.stripe;
     this.shop = new Shop(parts.apiUrl);
@@ -86,14 +89,13 @@ export class World {
     const simulator = await startSimulator({ port: 0, dataDir: null });
     const stripe = createStripe({ secretKey: SECRET_KEY, apiBase: simulator.url });
     const api = await openApi(env.client, database, simulator.url, stripe, options);
-    const stops = [
-      () => api.close(1_000),
-      () => simulator.close(),
-      () => env.teardown(),
-      () => database.drop(),
-    ];
+    const stops = [() => api.close(1_000), () => env.teardown(), () => database.drop()];
     const apiUrl = `http://127.0.0.1:${api.port}`;
-    const world = new World({ env, database, simulatorUrl: simulator.url, stripe, apiUrl, options, stops });
+    const closeSimulator = () => simulator.close();
+    const world = new World({
+      ...{ env, database, simulatorUrl: simulator.url, stripe, apiUrl, options },
+      ...{ closeSimulator, stops },
+    });
     await world.startWorkers();
     return world;
   }
@@ -143,7 +145,9 @@ export class World {
     this.runs = [];
   }
 
+  /** Stripe goes first: a call that hangs there would hold its worker beyond the SDK's time to stop. */
   async close(): Promise<void> {
+    await this.closeSimulator();
     await this.stopWorkers();
     for (const stop of this.stops) await stop();
   }
