@@ -1,5 +1,5 @@
-// The inventory as plain objects in memory: what each call must answer and leave behind. Written from the rules, not from the
-// SQL: one after the other, no locks, no clock (time passes when a test says so).
+// The inventory as plain objects in memory: what each call must answer and leave behind, one after the other, without locks or
+// clock (time passes when a test says so). Whose dead holds are taken back, and when, follows the SQL: no rule fixes it.
 
 export interface ModelLine {
   product: string;
