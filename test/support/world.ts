@@ -93,8 +93,14 @@ export class World {
     const apiUrl = `http://127.0.0.1:${api.port}`;
     const closeSimulator = () => simulator.close();
     const world = new World({
-      ...{ env, database, simulatorUrl: simulator.url, stripe, apiUrl, options },
-      ...{ closeSimulator, stops },
+      env,
+      database,
+      simulatorUrl: simulator.url,
+      stripe,
+      apiUrl,
+      options,
+      closeSimulator,
+      stops,
     });
     await world.startWorkers();
     return world;
