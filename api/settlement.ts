@@ -1,8 +1,8 @@
 // Hands a checkout to settlement: for money and rows that no running checkout will judge.
 import type { Client } from '@temporalio/client';
 
-import { settlementWorkflowId } from '../contracts/ids';
-import { MAIN_TASK_QUEUE, SETTLEMENT_WORKFLOW_TYPE, settleSignal } from '../contracts/messages';
+import { SETTLEMENT_WORKFLOW_TYPE } from '../contracts/messages';
+import { settlementStart } from '../contracts/settlement-start';
 
 const SETTLEMENT_DEADLINE_MS = 5_000;
 
@@ -12,14 +12,6 @@ const SETTLEMENT_DEADLINE_MS = 5_000;
  */
 export async function startSettlement(client: Client, checkoutId: string): Promise<void> {
   await client.withDeadline(Date.now() + SETTLEMENT_DEADLINE_MS, () =>
-    client.workflow.signalWithStart(SETTLEMENT_WORKFLOW_TYPE, {
-      workflowId: settlementWorkflowId(checkoutId),
-      taskQueue: MAIN_TASK_QUEUE,
-      args: [{ checkoutId }],
-      signal: settleSignal,
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      staticSummary: 'Settles what a checkout left open',
-    }),
+    client.workflow.signalWithStart(SETTLEMENT_WORKFLOW_TYPE, settlementStart(checkoutId)),
   );
 }

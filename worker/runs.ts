@@ -3,14 +3,9 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 
 import type { CheckoutRuns } from '../activities';
-import { checkoutWorkflowId, settlementWorkflowId } from '../contracts/ids';
-import {
-  askStripeSignal,
-  MAIN_TASK_QUEUE,
-  paymentEventSignal,
-  SETTLEMENT_WORKFLOW_TYPE,
-  settleSignal,
-} from '../contracts/messages';
+import { checkoutWorkflowId } from '../contracts/ids';
+import { askStripeSignal, paymentEventSignal, SETTLEMENT_WORKFLOW_TYPE } from '../contracts/messages';
+import { settlementStart } from '../contracts/settlement-start';
 
 /** Activities have 10 s in all; a call to Temporal that takes longer is tried again. */
 const CALL_TIMEOUT_MS = 5_000;
@@ -35,15 +30,7 @@ export function createCheckoutRuns(client: Client): CheckoutRuns {
   return {
     startSettlement: async (checkoutId) => {
       await call(() =>
-        client.workflow.signalWithStart(SETTLEMENT_WORKFLOW_TYPE, {
-          workflowId: settlementWorkflowId(checkoutId),
-          taskQueue: MAIN_TASK_QUEUE,
-          args: [{ checkoutId }],
-          signal: settleSignal,
-          workflowIdConflictPolicy: 'USE_EXISTING',
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-          staticSummary: 'settle a checkout whose run has ended',
-        }),
+        client.workflow.signalWithStart(SETTLEMENT_WORKFLOW_TYPE, settlementStart(checkoutId)),
       );
     },
     isCheckoutRunning: (checkoutId) =>

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 const PROJECT = resolve(__dirname, '../..');
 const COPIED = [
@@ -114,9 +115,9 @@ async function runToEnd(args: readonly string[], cwd: string, postgresUrl: strin
 }
 
 function plain(message: string): string {
-  // eslint-disable-next-line no-control-regex
-  const text = message.replaceAll(/\u001b\[[0-9;]*m/g, '');
-  const lines = text.split('\n').map((line) => line.trim());
+  const lines = stripVTControlCharacters(message)
+    .split('\n')
+    .map((line) => line.trim());
   const told = lines.filter((line) => line !== '' && !line.startsWith('at '));
   return told.slice(0, 4).join(' ').slice(0, 110);
 }

@@ -2,7 +2,7 @@
 // and a Temporal server, by default the one that skips time.
 
 import type { Client } from '@temporalio/client';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
 import type { Pool } from 'pg';
 import pino from 'pino';
@@ -14,17 +14,16 @@ import { startServer } from '../../api/server';
 import type { ApiSettings } from '../../api/deps';
 import type { CheckoutPolicy } from '../../contracts/checkout';
 import { checkoutWorkflowId } from '../../contracts/ids';
-import { SEARCH_ATTRIBUTES } from '../../contracts/messages';
 import { createCheckoutBatches } from '../../db/checkout-batches';
 import { startSimulator } from '../../local/stripe-simulator';
 import { createStripe } from '../../platform/stripe';
-import { ensureSearchAttributes } from '../../platform/temporal';
 import { createCheckoutRuns } from '../../worker/runs';
 import { createWorkers } from '../../worker/workers';
 import { createTestDatabase, type TestDatabase } from './database';
 import { findBrokenInvariants } from './invariants';
 import { postJson, readLedger, type LedgerPayment } from './ledger';
 import { payInBrowser, Shop, type CheckoutBody, type CreateBody } from './shop';
+import { openEnvironment, requireEnv, type TemporalServer } from './temporal-environment';
 import { until } from './until';
 
 const SECRET_KEY = 'sk_test_simulator';
@@ -32,7 +31,7 @@ export const PUBLISHABLE_KEY = 'pk_test_simulator';
 export const ADMIN_TOKEN = 'admin-token-of-this-test';
 
 export interface WorldOptions {
-  server?: 'time-skipping' | 'dev-server';
+  server?: TemporalServer;
   policy?: Partial<CheckoutPolicy>;
   holdMaxSeconds?: number;
   settings?: Partial<ApiSettings>;
@@ -253,47 +252,6 @@ export class World {
   }
 }
 
-async function openEnvironment(server: 'time-skipping' | 'dev-server'): Promise<TestWorkflowEnvironment> {
-  const env = await startEnvironment(server);
-  const namespace = env.namespace ?? 'default';
-  if (server === 'dev-server') await ensureSearchAttributes(env.connection, namespace, SEARCH_ATTRIBUTES);
-  else await registerSearchAttributes(env, namespace);
-  return env;
-}
-
-const STARTS_MAX = 6;
-
-/** The SDK gives a server five seconds and no more, which a busy machine may miss: it is then started again. */
-async function startEnvironment(server: 'time-skipping' | 'dev-server'): Promise<TestWorkflowEnvironment> {
-  for (let start = 1; ; start += 1) {
-    try {
-      if (server === 'time-skipping') {
-        const path = requireEnv('HOLDFAST_TEST_TIME_SKIPPING_PATH');
-        return await TestWorkflowEnvironment.createTimeSkipping({
-          server: { executable: { type: 'existing-path', path } },
-        });
-      }
-      const path = requireEnv('TEMPORAL_CLI_PATH');
-      return await TestWorkflowEnvironment.createLocal({
-        server: { executable: { type: 'existing-path', path }, extraArgs: ['--log-level', 'never'] },
-      });
-    } catch (error) {
-      // Thrown by native code: no `instanceof` of this realm.
-      const isLate = /did not start within/.test(String(error));
-      if (!isLate || start === STARTS_MAX) throw error;
-    }
-  }
-}
-
-/** The time-skipping server takes registrations and lists nothing, so they are not waited for. */
-async function registerSearchAttributes(env: TestWorkflowEnvironment, namespace: string): Promise<void> {
-  const types = { TEXT: 1, KEYWORD: 2, INT: 3, DOUBLE: 4, BOOL: 5, DATETIME: 6, KEYWORD_LIST: 7 } as const;
-  await env.connection.operatorService.addSearchAttributes({
-    namespace,
-    searchAttributes: Object.fromEntries(SEARCH_ATTRIBUTES.map((key) => [key.name, types[key.type]])),
-  });
-}
-
 async function openApi(
   client: Client,
   database: TestDatabase,
@@ -329,10 +287,4 @@ async function openApi(
   });
   webhookSecrets.push(endpoint.secret ?? '');
   return api;
-}
-
-function requireEnv(name: string): string {
-  const value = process.env[name];
-  if (value === undefined) throw new Error(`${name} is not set: does this test's project start its servers?`);
-  return value;
 }
