@@ -15,9 +15,14 @@ export interface ActivityDeps {
   holdfastEnv: string;
   policy: CheckoutPolicy;
   holdMaxSeconds: number;
+  /** Asked at each call, never kept: an operator may turn it at any moment. */
+  settlement: () => Settlement;
   paymentMethodTypes: string[];
   runs: CheckoutRuns;
 }
+
+/** `paused`: nothing is confirmed, ended, captured, released or refunded; what is held stays held. */
+export type Settlement = 'on' | 'paused';
 
 /** What settlement and saga need of Temporal itself. */
 export interface CheckoutRuns {

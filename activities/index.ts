@@ -7,6 +7,7 @@ import { endPaymentActivities } from './end-payment';
 import { inboxSweepActivities } from './inbox-sweep';
 import { maintenanceActivities } from './maintenance';
 import { moneyActivities } from './money';
+import { pausable } from './pause';
 import { paymentNewsActivities } from './payment-news';
 import { readPaymentActivities } from './read-payment';
 import { reconcileActivities } from './reconcile';
@@ -16,8 +17,10 @@ import { settlementActivities } from './settlement';
 /** PostgreSQL and Temporal: the main task queue, local and regular. */
 export function createMainActivities(deps: ActivityDeps) {
   const { recordReconciliation } = reconcileActivities(deps);
+  const { confirmCheckout, releaseCheckout, ...opening } = checkoutActivities(deps);
   return {
-    ...checkoutActivities(deps),
+    ...opening,
+    ...pausable(deps, { confirmCheckout, releaseCheckout }),
     ...paymentNewsActivities(deps),
     ...settlementActivities(deps),
     ...inboxSweepActivities(deps),
@@ -35,11 +38,13 @@ export function createStripeCreateActivities(deps: ActivityDeps) {
 export function createStripeActivities(deps: ActivityDeps) {
   const { reconcileCheckouts, cancelOrphans } = reconcileActivities(deps);
   return {
-    ...endPaymentActivities(deps),
+    ...pausable(deps, {
+      ...endPaymentActivities(deps),
+      ...capturePaymentActivities(deps),
+      ...refundActivities(deps),
+    }),
     ...readPaymentActivities(deps),
-    ...capturePaymentActivities(deps),
     ...moneyActivities(deps),
-    ...refundActivities(deps),
     reconcileCheckouts,
     cancelOrphans,
   };

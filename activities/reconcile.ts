@@ -71,6 +71,7 @@ export function reconcileActivities(deps: ActivityDeps) {
 
     /** Cancels what was created for a checkout of ours that has closed, or is bound to another PaymentIntent. */
     async cancelOrphans({ startingAfter, ageSeconds }: OrphanInput): Promise<OrphanPage> {
+      if (deps.settlement() === 'paused') return { canceled: 0, nextStartingAfter: null };
       const createdTo = Math.floor(Date.now() / 1000) - ageSeconds;
       const list = await deps.stripe.paymentIntents.list({
         limit: 100,

@@ -27,7 +27,7 @@ export function checkoutJson(checkout: CheckoutView): CheckoutAnswer {
     checkout_id: checkout.checkoutId,
     status: checkout.status,
     failure_code: checkout.failureCode,
-    message: STATUS_SENTENCES[checkout.status],
+    message: statusSentence(checkout),
     payment_intent_id: checkout.paymentIntentId,
     reservation_ids: checkout.reservationIds,
     items: checkout.lines.map((line) => ({ drop_product_id: line.dropProductId, quantity: line.quantity })),
@@ -44,6 +44,13 @@ export function checkoutJson(checkout: CheckoutView): CheckoutAnswer {
     order_id: checkout.orderId,
     refund: refund && { state: refund.state, amount: refund.amountMinor },
   };
+}
+
+/** The time can be over some moments, or a long outage, before it is known how the payment ended. */
+function statusSentence({ status, isPayable }: CheckoutView): string {
+  if (status === 'awaiting_payment' && !isPayable)
+    return 'The time to pay is over. We are finding out whether your payment came in time.';
+  return STATUS_SENTENCES[status];
 }
 
 const STATUS_SENTENCES: Readonly<Record<CheckoutStatus, string>> = {

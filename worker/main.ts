@@ -17,6 +17,7 @@ import { connectTemporalClient, connectTemporalWorker, ensureSearchAttributes } 
 import { createCheckoutRuns } from './runs';
 import { ensureSchedules } from './schedules';
 import { observeBatches, observeDrift } from './stock-metrics';
+import { showSwitches } from './switches';
 import { createWorkers } from './workers';
 
 const SHUTDOWN_MS = 8_000;
@@ -51,6 +52,7 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   const registry = createMetricsRegistry('worker');
   collectProcessMetrics(registry);
   observeDrift(registry, pool);
+  showSwitches(registry, logger, config.switches);
   const metrics = await startMetricsServer({
     registry,
     port: config.metrics.workerPort,
@@ -85,6 +87,7 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
       holdfastEnv,
       policy,
       holdMaxSeconds,
+      settlement: () => config.switches.settlement,
       paymentMethodTypes: config.stripe.paymentMethodTypes,
       runs: createCheckoutRuns(client),
     },
