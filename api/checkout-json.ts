@@ -1,4 +1,5 @@
 // A checkout's row in the words and shapes of the wire.
+import { isOpenCheckoutStatus } from '../contracts/statuses';
 import type { CheckoutStatus } from '../contracts/statuses';
 import type { CheckoutView } from '../db/checkouts';
 import type { CheckoutAnswer, CreateIntentAnswer } from './schemas';
@@ -47,11 +48,15 @@ export function checkoutJson(checkout: CheckoutView): CheckoutAnswer {
 }
 
 /** The time can be over some moments, or a long outage, before it is known how the payment ended. */
-function statusSentence({ status, isPayable }: CheckoutView): string {
+function statusSentence({ status, isPayable, isCheckOnly }: CheckoutView): string {
   if (status === 'awaiting_payment' && !isPayable)
     return 'The time to pay is over. We are finding out whether your payment came in time.';
+  if (isCheckOnly && isOpenCheckoutStatus(status)) return CHECK_ONLY_SENTENCE;
   return STATUS_SENTENCES[status];
 }
+
+const CHECK_ONLY_SENTENCE =
+  'Your items are available now but not held for you. If they are gone when you have paid, you get your money back.';
 
 const STATUS_SENTENCES: Readonly<Record<CheckoutStatus, string>> = {
   opening: 'Your order is being prepared.',

@@ -87,6 +87,7 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
       holdfastEnv,
       policy,
       holdMaxSeconds,
+      reservations: () => config.switches.reservations,
       settlement: () => config.switches.settlement,
       paymentMethodTypes: config.stripe.paymentMethodTypes,
       runs: createCheckoutRuns(client),
