@@ -49,11 +49,19 @@ create table currencies (
   code text not null,
   amount_minor_min bigint not null,
   amount_minor_max bigint default 99999999 not null,
+  minor_digits smallint not null,
   constraint currencies_amount_minor_min_check CHECK ((amount_minor_min > 0)),
   constraint currencies_check CHECK ((amount_minor_max >= amount_minor_min)),
   constraint currencies_code_check CHECK ((code ~ '^[a-z]{3}$'::text)),
+  constraint currencies_minor_digits_ck CHECK ((minor_digits =
+CASE
+    WHEN (code = ANY (ARRAY['bif'::text, 'clp'::text, 'djf'::text, 'gnf'::text, 'jpy'::text, 'kmf'::text, 'krw'::text, 'mga'::text, 'pyg'::text, 'rwf'::text, 'vnd'::text, 'vuv'::text, 'xaf'::text, 'xof'::text, 'xpf'::text])) THEN 0
+    ELSE 2
+END)),
+  constraint currencies_supported_ck CHECK ((code <> ALL (ARRAY['ugx'::text, 'isk'::text, 'bhd'::text, 'jod'::text, 'kwd'::text, 'omr'::text, 'tnd'::text]))),
   constraint currencies_pkey PRIMARY KEY (code)
 );
+comment on column currencies.minor_digits is 'How many digits of an amount are its minor units, at Stripe as in ISO 4217: 1000 is 10.00 where this is 2, and 1000 where it is 0.';
 
 create table drop_products (
   id uuid default gen_random_uuid() not null,
@@ -2245,6 +2253,22 @@ end
 $function$;
 comment on function drop_products_refuse_delete() is NULL;
 
+CREATE OR REPLACE FUNCTION public.drops_guard_currency()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  if not exists (select 1 from currencies where code = new.currency) then
+    raise exception using
+      errcode = 'HF012', detail = new.currency, message = format('nothing is sold in %s', new.currency),
+      hint = 'The table currencies lists what is; it takes no currency whose minor unit is ambiguous at Stripe.';
+  end if;
+  return new;
+end
+$function$;
+comment on function drops_guard_currency() is NULL;
+
 CREATE OR REPLACE FUNCTION public.find_inventory_drift(p_max integer DEFAULT 100)
  RETURNS TABLE(kind text, drop_product_id uuid, checkout_id uuid, detail jsonb)
  LANGUAGE sql
@@ -2900,6 +2924,8 @@ CREATE TRIGGER drop_products_100_refuse_delete BEFORE DELETE ON drop_products FO
 CREATE TRIGGER drop_products_900_journal_insert AFTER INSERT ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_journal_total();
 
 CREATE TRIGGER drop_products_900_journal_update AFTER UPDATE OF total_inventory ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_journal_total();
+
+CREATE TRIGGER drops_100_guard_currency BEFORE INSERT OR UPDATE OF currency ON drops FOR EACH ROW EXECUTE FUNCTION drops_guard_currency();
 
 CREATE TRIGGER inventory_reservations_100_guard BEFORE UPDATE ON inventory_reservations FOR EACH ROW EXECUTE FUNCTION inventory_reservations_guard();
 
