@@ -1,6 +1,6 @@
 // Step 4 (b) of manual capture: take the authorised money, once. Called only while the units are held.
 import { stripeIdempotencyKey } from '../contracts/ids';
-import { parsePaymentIntent, type PaymentIntentReply } from '../platform/stripe';
+import { parsePaymentIntentOf, type PaymentIntentReply } from '../platform/stripe';
 import { decisionOn, report, sameKeyAgain, tell } from './decisions';
 import type { ActivityDeps } from './deps';
 import { isAuthorisedInFull, isPaidInFull, read, type Due } from './payment-state';
@@ -46,7 +46,8 @@ export function capturePaymentActivities(deps: ActivityDeps) {
 async function attempt(deps: ActivityDeps, input: CaptureInput): Promise<CaptureOutcome> {
   let captured: PaymentIntentReply;
   try {
-    captured = parsePaymentIntent(
+    captured = parsePaymentIntentOf(
+      input.paymentIntentId,
       await deps.stripe.paymentIntents.capture(
         input.paymentIntentId,
         { amount_to_capture: input.amountMinor },

@@ -1,6 +1,6 @@
 // Ending a payment: ask Stripe, never guess. One attempt; the workflow goes on until there is proof.
 import { stripeIdempotencyKey } from '../contracts/ids';
-import { parsePaymentIntent, type PaymentIntentReply } from '../platform/stripe';
+import { parsePaymentIntentOf, type PaymentIntentReply } from '../platform/stripe';
 import { decisionOn, report, sameKeyAgain, tell } from './decisions';
 import type { ActivityDeps } from './deps';
 import { isAuthorisedInFull, isPaidInFull, read } from './payment-state';
@@ -66,7 +66,8 @@ async function attempt(
   if (!isCancellable(input, payment)) return judge(deps, input, payment);
   let canceled: PaymentIntentReply;
   try {
-    canceled = parsePaymentIntent(
+    canceled = parsePaymentIntentOf(
+      paymentIntentId,
       await deps.stripe.paymentIntents.cancel(
         paymentIntentId,
         // The same for every caller: run and settlement share the key, and a key with another body is an error.
