@@ -6,6 +6,7 @@ import { INTENT_ACTIONS, REFUND_ACTIONS, runDueJobs } from './control/actions';
 import { noSuch } from './errors';
 import { pruneKeys } from './idempotency';
 import type { Log } from './log';
+import { Requests } from './requests';
 import type { Store } from './store';
 
 export interface Simulator {
@@ -13,6 +14,7 @@ export interface Simulator {
   readonly clock: Clock;
   readonly log: Log;
   readonly baseUrl: () => string;
+  readonly requests: Requests;
   /** `requestId` and `key` become the cause of the events; null = the outside world. */
   readonly context: (requestId: string | null, key: string | null) => Context;
   /** An action of the outside world on a PaymentIntent, in its own transaction. */
@@ -39,6 +41,7 @@ export function createSimulator(store: Store, clock: Clock, log: Log, baseUrl: (
     clock,
     log,
     baseUrl,
+    requests: new Requests(),
     context,
     act: actFrom(INTENT_ACTIONS),
     actOnRefund: actFrom(REFUND_ACTIONS),

@@ -27,6 +27,7 @@ type Handler = (request: ControlRequest) => object | Promise<object>;
 
 const ADVANCE_SECONDS_MAX = 366 * 86_400;
 const DELAY_MS_MAX = 600_000;
+const WINDOW_SECONDS_MAX = 3_600;
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET ledger': ({ simulator, query }) => readLedger(simulator.store, query.get('payment_intent')),
@@ -46,6 +47,11 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     })),
   }),
   'GET deliveries': ({ simulator, query }) => readDeliveries(simulator.store, query),
+  'GET requests': readRequests,
+  'DELETE requests': ({ simulator }) => {
+    simulator.requests.clear();
+    return { requests: [] };
+  },
   'GET settings': ({ simulator }) => readMeta(simulator.store).settings,
   'POST settings': setSettings,
   'GET clock': ({ simulator }) => clockView(simulator),
@@ -93,6 +99,13 @@ function resendEvent({ simulator, form }: ControlRequest, id: string): object {
   const { copies = 1 } = readParams({ copies: integer }, form);
   inRange('copies', copies, 1, COPIES_MAX);
   return { deliveries: resend(simulator.context(null, null), id, copies) };
+}
+
+function readRequests({ simulator, query }: ControlRequest): object {
+  const window = query.get('window_seconds');
+  const seconds = window === null ? null : integer(window, 'window_seconds');
+  if (seconds !== null) inRange('window_seconds', seconds, 1, WINDOW_SECONDS_MAX);
+  return simulator.requests.view(query.get('operation'), seconds);
 }
 
 function setSettings({ simulator, form }: ControlRequest): object {
