@@ -290,6 +290,12 @@ create table stock_adjustments (
 );
 comment on table stock_adjustments is 'Who changed total_inventory, by how much, and why. Never changed, never purged.';
 
+create table stripe_pace (
+  call text not null,
+  next_at timestamp with time zone not null,
+  constraint stripe_pace_pkey PRIMARY KEY (call)
+) with (fillfactor=10, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000);
+
 create table webhook_events (
   event_id text not null,
   type text not null,
@@ -2868,6 +2874,34 @@ begin
 end
 $function$;
 comment on function secure_units(p_checkout_id uuid, p_reclaim_grace_seconds integer) is 'True: every unit of the open checkout is held, with a lease of now + grace. False: some are gone, or it is closed; nothing was changed. HF006: no such checkout, HF007: never bound.';
+
+CREATE OR REPLACE FUNCTION public.take_stripe_slot(p_call text, p_per_second integer, p_wait_ms_max integer, OUT is_taken boolean, OUT wait_ms integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_next timestamptz;
+  v_now timestamptz;
+begin
+  perform _require_read_committed();
+  select p.next_at into v_next from stripe_pace p where p.call = p_call for update;
+  if not found then
+    insert into stripe_pace (call, next_at) values (p_call, clock_timestamp()) on conflict do nothing;
+    select p.next_at into v_next from stripe_pace p where p.call = p_call for update;
+  end if;
+  v_now := clock_timestamp();
+  v_next := greatest(v_next, v_now);
+  wait_ms := ceil(extract(epoch from v_next - v_now) * 1000);
+  is_taken := wait_ms <= p_wait_ms_max;
+  if is_taken then
+    update stripe_pace p set next_at = v_next + make_interval(secs => 1.0 / p_per_second) where p.call = p_call;
+  end if;
+end
+$function$;
+comment on function take_stripe_slot(p_call text, p_per_second integer, p_wait_ms_max integer, OUT is_taken boolean, OUT wait_ms integer) is 'When the next call of this kind may begin: wait_ms from now. Not taken where that is more than p_wait_ms_max: come again then.';
 
 CREATE OR REPLACE FUNCTION public.take_unjudged_events(p_wait_seconds integer, p_tries_max integer, p_limit integer)
  RETURNS TABLE(event_id text, checkout_id uuid, signal jsonb, is_quarantined boolean)

@@ -50,6 +50,7 @@ export async function openTill() {
     },
     holdMaxSeconds: 86_400,
     paymentMethodTypes: ['card'],
+    createsPerSecond: 1_000,
     runs: {
       startSettlement: noRuns,
       isCheckoutRunning: noRuns,

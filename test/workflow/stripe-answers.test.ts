@@ -196,6 +196,33 @@ test.each(['amount_too_small', 'amount_too_large'])(
   },
 );
 
+test.each([
+  ['cancel', 'succeeded', 2_500],
+  ['capture', 'captured', 2_500],
+] as const)(
+  '%s: a refusal because somebody was faster is looked into at once',
+  async (call, end, captured) => {
+    const { operation, prepare, attempt } = CALLS[call];
+    const faster =
+      call === 'cancel'
+        ? { operation: 'payment_intents.confirm', params: { payment_method: 'pm_card_visa' } }
+        : { operation: 'payment_intents.capture', params: {} };
+    const sale = await prepare();
+    await till.fault({ operation, times: 1, meanwhile: faster });
+    let attempts = 0;
+    const driven = await till.drive(sale, (...args) => {
+      attempts += 1;
+      return attempt(...args);
+    });
+    expect(driven).toEqual({ end, keys: [`${call}:0`] });
+    expect(attempts).toBe(1);
+    expect(await till.look(sale)).toMatchObject({
+      payments: [{ status: 'succeeded', captured }],
+      incidents: [],
+    });
+  },
+);
+
 test('every row of the table is provoked', () => {
   const provoked = new Set(Object.values(ANSWERS).map(({ kind }) => kind));
   for (const row of Object.values(DECISIONS)) {
