@@ -4,7 +4,7 @@ import { parsePaymentIntentOf, type PaymentIntentReply } from '../platform/strip
 import { decisionOn, report, sameKeyAgain, tell } from './decisions';
 import type { ActivityDeps } from './deps';
 import { isAuthorisedInFull, isPaidInFull, read, type Due } from './payment-state';
-import { withoutProof } from './proof';
+import { withoutProof, withProof } from './proof';
 
 export interface CaptureInput extends Due {
   paymentIntentId: string;
@@ -33,7 +33,9 @@ export function capturePaymentActivities(deps: ActivityDeps) {
       try {
         const outcome = await attempt(deps, input);
         const isProof = outcome.outcome === 'captured' || outcome.outcome === 'failed';
-        return isProof ? outcome : ((await overdue()) ?? outcome);
+        if (!isProof) return (await overdue()) ?? outcome;
+        await withProof(deps, input.checkoutId);
+        return outcome;
       } catch (error) {
         const outcome = await overdue();
         if (outcome !== null) return outcome;
