@@ -16,6 +16,8 @@ export interface ActivityDeps {
   policy: CheckoutPolicy;
   holdMaxSeconds: number;
   paymentMethodTypes: string[];
+  /** PaymentIntents created per second at most, over all workers. */
+  createsPerSecond: number;
   runs: CheckoutRuns;
 }
 

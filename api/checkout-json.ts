@@ -27,7 +27,7 @@ export function checkoutJson(checkout: CheckoutView): CheckoutAnswer {
     checkout_id: checkout.checkoutId,
     status: checkout.status,
     failure_code: checkout.failureCode,
-    message: STATUS_SENTENCES[checkout.status],
+    message: sentenceOf(checkout),
     payment_intent_id: checkout.paymentIntentId,
     reservation_ids: checkout.reservationIds,
     items: checkout.lines.map((line) => ({ drop_product_id: line.dropProductId, quantity: line.quantity })),
@@ -45,6 +45,16 @@ export function checkoutJson(checkout: CheckoutView): CheckoutAnswer {
     refund: refund && { state: refund.state, amount: refund.amountMinor },
   };
 }
+
+/** Nobody may be told that he was not charged before Stripe has said so. */
+function sentenceOf({ status, failureCode }: CheckoutView): string {
+  const isUnresolved = status === 'expired' && failureCode === 'payment_unresolved';
+  return isUnresolved ? UNRESOLVED_SENTENCE : STATUS_SENTENCES[status];
+}
+
+const UNRESOLVED_SENTENCE =
+  'Your payment took too long and the items were given back. If it still comes through, you get them if they are free, ' +
+  'or your money back.';
 
 const STATUS_SENTENCES: Readonly<Record<CheckoutStatus, string>> = {
   opening: 'Your order is being prepared.',

@@ -23,6 +23,19 @@ export async function openIncident(
   );
 }
 
+/** Closes a checkout's open incidents of these kinds, whose cause has ended by itself. */
+export async function closeIncidents(
+  db: Db,
+  { checkoutId, kinds }: { checkoutId: string; kinds: readonly string[] },
+): Promise<void> {
+  await queryRows(
+    db,
+    `update incidents set resolved_at = clock_timestamp()
+     where checkout_id = $1 and kind = any ($2) and resolved_at is null`,
+    [checkoutId, kinds],
+  );
+}
+
 /** More open incidents than this are one incident. */
 const INCIDENTS_MAX = 500;
 

@@ -48,11 +48,19 @@ create table currencies (
   code text not null,
   amount_minor_min bigint not null,
   amount_minor_max bigint default 99999999 not null,
+  minor_digits smallint not null,
   constraint currencies_amount_minor_min_check CHECK ((amount_minor_min > 0)),
   constraint currencies_check CHECK ((amount_minor_max >= amount_minor_min)),
   constraint currencies_code_check CHECK ((code ~ '^[a-z]{3}$'::text)),
+  constraint currencies_minor_digits_ck CHECK ((minor_digits =
+CASE
+    WHEN (code = ANY (ARRAY['bif'::text, 'clp'::text, 'djf'::text, 'gnf'::text, 'jpy'::text, 'kmf'::text, 'krw'::text, 'mga'::text, 'pyg'::text, 'rwf'::text, 'vnd'::text, 'vuv'::text, 'xaf'::text, 'xof'::text, 'xpf'::text])) THEN 0
+    ELSE 2
+END)),
+  constraint currencies_supported_ck CHECK ((code <> ALL (ARRAY['ugx'::text, 'isk'::text, 'bhd'::text, 'jod'::text, 'kwd'::text, 'omr'::text, 'tnd'::text]))),
   constraint currencies_pkey PRIMARY KEY (code)
 );
+comment on column currencies.minor_digits is 'How many digits of an amount are its minor units, at Stripe as in ISO 4217: 1000 is 10.00 where this is 2, and 1000 where it is 0.';
 
 create table drop_products (
   id uuid default gen_random_uuid() not null,
@@ -278,6 +286,12 @@ create table stock_adjustments (
   constraint stock_adjustments_pkey PRIMARY KEY (request_key)
 );
 comment on table stock_adjustments is 'Who changed total_inventory, by how much, and why. Never changed, never purged.';
+
+create table stripe_pace (
+  call text not null,
+  next_at timestamp with time zone not null,
+  constraint stripe_pace_pkey PRIMARY KEY (call)
+) with (fillfactor=10, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000);
 
 create table webhook_events (
   event_id text not null,
@@ -2297,6 +2311,22 @@ end
 $function$;
 comment on function drop_products_refuse_delete() is NULL;
 
+CREATE OR REPLACE FUNCTION public.drops_guard_currency()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  if not exists (select 1 from currencies where code = new.currency) then
+    raise exception using
+      errcode = 'HF012', detail = new.currency, message = format('nothing is sold in %s', new.currency),
+      hint = 'The table currencies lists what is; it takes no currency whose minor unit is ambiguous at Stripe.';
+  end if;
+  return new;
+end
+$function$;
+comment on function drops_guard_currency() is NULL;
+
 CREATE OR REPLACE FUNCTION public.find_inventory_drift(p_max integer DEFAULT 100)
  RETURNS TABLE(kind text, drop_product_id uuid, checkout_id uuid, detail jsonb)
  LANGUAGE sql
@@ -2914,6 +2944,34 @@ end
 $function$;
 comment on function secure_units(p_checkout_id uuid, p_reclaim_grace_seconds integer) is 'True: every unit of the open checkout is held, with a lease of now + grace. False: some are gone, or it is closed; nothing was changed. HF006: no such checkout, HF007: never bound.';
 
+CREATE OR REPLACE FUNCTION public.take_stripe_slot(p_call text, p_per_second integer, p_wait_ms_max integer, OUT is_taken boolean, OUT wait_ms integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_next timestamptz;
+  v_now timestamptz;
+begin
+  perform _require_read_committed();
+  select p.next_at into v_next from stripe_pace p where p.call = p_call for update;
+  if not found then
+    insert into stripe_pace (call, next_at) values (p_call, clock_timestamp()) on conflict do nothing;
+    select p.next_at into v_next from stripe_pace p where p.call = p_call for update;
+  end if;
+  v_now := clock_timestamp();
+  v_next := greatest(v_next, v_now);
+  wait_ms := ceil(extract(epoch from v_next - v_now) * 1000);
+  is_taken := wait_ms <= p_wait_ms_max;
+  if is_taken then
+    update stripe_pace p set next_at = v_next + make_interval(secs => 1.0 / p_per_second) where p.call = p_call;
+  end if;
+end
+$function$;
+comment on function take_stripe_slot(p_call text, p_per_second integer, p_wait_ms_max integer, OUT is_taken boolean, OUT wait_ms integer) is 'When the next call of this kind may begin: wait_ms from now. Not taken where that is more than p_wait_ms_max: come again then.';
+
 CREATE OR REPLACE FUNCTION public.take_unjudged_events(p_wait_seconds integer, p_tries_max integer, p_limit integer)
  RETURNS TABLE(event_id text, checkout_id uuid, signal jsonb, is_quarantined boolean)
  LANGUAGE plpgsql
@@ -2975,6 +3033,7 @@ CREATE TRIGGER drop_products_900_journal_insert AFTER INSERT ON drop_products FO
 CREATE TRIGGER drop_products_900_journal_update AFTER UPDATE OF total_inventory ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_journal_total();
 
 CREATE TRIGGER inventory_reservations_100_checkout AFTER INSERT ON inventory_reservations REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION checkouts_must_exist();
+CREATE TRIGGER drops_100_guard_currency BEFORE INSERT OR UPDATE OF currency ON drops FOR EACH ROW EXECUTE FUNCTION drops_guard_currency();
 
 CREATE TRIGGER inventory_reservations_100_guard BEFORE UPDATE ON inventory_reservations FOR EACH ROW EXECUTE FUNCTION inventory_reservations_guard();
 

@@ -76,9 +76,19 @@ export function parsePaymentIntent(reply: unknown): PaymentIntentReply {
   };
 }
 
+/**
+ * Checks a reply that must be this very PaymentIntent: what another one says is no proof of anything.
+ * @throws UnreadableStripeReplyError
+ */
+export function parsePaymentIntentOf(id: string, reply: unknown): PaymentIntentReply {
+  const payment = parsePaymentIntent(reply);
+  if (payment.id !== id) throw new UnreadableStripeReplyError('The reply is another PaymentIntent.');
+  return payment;
+}
+
 /** Reads one PaymentIntent by id. @throws Stripe's errors, UnreadableStripeReplyError. */
 export async function retrievePaymentIntent(stripe: Stripe, id: string): Promise<PaymentIntentReply> {
-  return parsePaymentIntent(await stripe.paymentIntents.retrieve(id));
+  return parsePaymentIntentOf(id, await stripe.paymentIntents.retrieve(id));
 }
 
 const refundSchema = z.object({

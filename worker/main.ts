@@ -77,7 +77,6 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   workers = await createWorkers({
     connection: native,
     namespace: config.temporal.namespace,
-    createsPerSecond: config.stripe.createsPerSecond,
     deps: {
       pool,
       batches,
@@ -86,6 +85,7 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
       policy,
       holdMaxSeconds,
       paymentMethodTypes: config.stripe.paymentMethodTypes,
+      createsPerSecond: config.stripe.createsPerSecond,
       runs: createCheckoutRuns(client),
     },
   });

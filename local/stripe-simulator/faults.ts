@@ -21,7 +21,8 @@ export interface StatusReply {
   readonly shouldRetry: boolean | undefined;
 }
 
-export type Reply = StatusReply | 'hang' | 'drop' | 'truncate';
+/** `foreign`: status 200 and JSON of somebody else, such as a proxy's. */
+export type Reply = StatusReply | 'hang' | 'drop' | 'truncate' | 'foreign';
 
 export interface Fault {
   /** `payment_intents.create` and so on, or `*` for every call. */
@@ -42,7 +43,7 @@ export interface Fault {
 }
 
 const reply: Reader<Reply> = (value, path) => {
-  if (typeof value === 'string') return oneOf('hang', 'drop', 'truncate')(value, path);
+  if (typeof value === 'string') return oneOf('hang', 'drop', 'truncate', 'foreign')(value, path);
   const given = shape({ status: integer, code: text, should_retry: flag })(value, path);
   const status = given.status ?? 0;
   if (status < 400 || status > 599) {

@@ -37,6 +37,7 @@ const HOT = [
   'release_checkout(uuid,text,text,text[])',
   'renew_lease(uuid,integer,integer)',
   'secure_units(uuid,integer)',
+  'take_stripe_slot(text,integer,integer)',
 ];
 
 test('a role with nothing but EXECUTE can call the four required functions by name', async () => {

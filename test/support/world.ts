@@ -120,7 +120,6 @@ export class World {
     this.workers = await createWorkers({
       connection: this.env.nativeConnection,
       namespace: this.env.namespace ?? 'default',
-      createsPerSecond,
       workflowBundlePath: requireEnv('HOLDFAST_TEST_WORKFLOW_BUNDLE'),
       deps: {
         pool: this.pool,
@@ -130,6 +129,7 @@ export class World {
         policy: { ...POLICY, ...policy },
         holdMaxSeconds,
         paymentMethodTypes,
+        createsPerSecond,
         runs: createCheckoutRuns(this.env.client),
       },
     });

@@ -53,6 +53,7 @@ function create(checkoutId: string, opened: Awaited<ReturnType<typeof open>>): P
     policy: POLICY,
     holdMaxSeconds: 86_400,
     paymentMethodTypes: ['card'],
+    createsPerSecond: 1_000,
     runs: {
       startSettlement: () => Promise.resolve(),
       isCheckoutRunning: () => Promise.resolve(true),

@@ -180,6 +180,9 @@ function deliver(response: ServerResponse, reply: WireReply, fault: FaultRule | 
     case 'truncate':
       sendTruncated(response, reply);
       return;
+    case 'foreign':
+      send(response, jsonReply(200, { message: 'This is not the API you are looking for.' }));
+      return;
     case 'whole':
       send(response, reply);
   }

@@ -33,7 +33,7 @@ export async function perform(
   if (effect === 'none') {
     const status =
       typeof reply === 'object' ? reply : { status: 500, code: undefined, shouldRetry: undefined };
-    // A lost request (hang, drop, truncate) leaves no trace; an error of Stripe's is kept like any other.
+    // A lost request (hang, drop, truncate, foreign) leaves no trace; an error of Stripe's is kept like any other.
     const stored = { ...faultOutcome(status, intent()) };
     const outcome = { ...stored, isStored: stored.isStored && typeof reply === 'object' };
     return execute(context, { ...call, operation: { ...call.operation, run: () => outcome } });
