@@ -4,10 +4,15 @@ import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
 
 import { jsonBody, rawBody } from './body';
-import { cancelCheckoutHandler, readCheckoutHandler, readPaymentHandler } from './checkouts';
+import {
+  cancelCheckoutHandler,
+  checkoutEventsHandler,
+  readCheckoutHandler,
+  readPaymentHandler,
+} from './checkouts';
 import { createIntentHandler } from './create-intent';
 import type { ApiDeps } from './deps';
-import { listDropsHandler, readDropHandler } from './drops';
+import { dropEventsHandler, listDropsHandler, readDropHandler } from './drops';
 import { healthzHandler, readyzHandler } from './health';
 import { cleanupReservationsHandler, maintenanceHealthHandler } from './maintenance';
 import { openApiDocument } from './openapi';
@@ -41,8 +46,10 @@ function createHandlers(deps: ApiDeps): Record<OperationId, readonly RequestHand
     readCheckout: [readCheckoutHandler(deps)],
     readPayment: [readPaymentHandler(deps)],
     cancelCheckout: [cancelCheckoutHandler(deps)],
+    checkoutEvents: [checkoutEventsHandler(deps)],
     listDrops: [listDropsHandler(deps)],
     readDrop: [readDropHandler(deps)],
+    dropEvents: [dropEventsHandler(deps)],
     stripeWebhook: [rawBody, stripeWebhookHandler(deps)],
     cleanupReservations: [cleanupReservationsHandler(deps)],
     maintenanceHealth: [maintenanceHealthHandler(deps)],

@@ -13,7 +13,7 @@ import { checkoutJson } from './checkout-json';
 import { readClientSecret } from './client-secret';
 import type { ApiDeps } from './deps';
 import { Problem } from './problems';
-import { nameCheckout, requestLog } from './request-log';
+import { nameCheckout, nameStream, requestLog } from './request-log';
 import { startSettlement } from './settlement';
 
 const SIGNAL_DEADLINE_MS = 5_000;
@@ -51,6 +51,16 @@ export function cancelCheckoutHandler(deps: ApiDeps): RequestHandler {
       });
     }
     response.status(202).json({ checkout_id: checkout.checkoutId, status: checkout.status });
+  };
+}
+
+/** The token comes first, so that unknown ids and wrong tokens differ in nothing, not even in what they cost. */
+export function checkoutEventsHandler(deps: ApiDeps): RequestHandler {
+  return async (request, response) => {
+    nameStream(response);
+    const checkoutId = requireCheckoutId(request, deps.settings.checkoutTokenSecret);
+    nameCheckout(response, checkoutId);
+    await deps.streams.checkout(checkoutId, request, response);
   };
 }
 

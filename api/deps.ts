@@ -6,6 +6,7 @@ import type { Registry } from 'prom-client';
 import type Stripe from 'stripe';
 
 import type { Config } from '../platform/config';
+import type { Streams } from './streams';
 
 export interface ApiDeps {
   pool: Pool;
@@ -15,6 +16,8 @@ export interface ApiDeps {
   holdfastEnv: string;
   logger: Logger;
   metrics: Registry;
+  /** Whoever builds them closes them before the server. */
+  streams: Streams;
   settings: ApiSettings;
 }
 

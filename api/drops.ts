@@ -1,12 +1,12 @@
 // Drops, for everybody: what is sold, when, and how much of it is left.
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 
 import { listDrops, readDrop } from '../db/drops';
-import type { DropView } from '../db/drops';
 import type { ApiDeps } from './deps';
+import { dropJson } from './drop-json';
 import { Problem } from './problems';
+import { nameStream } from './request-log';
 import { dropIdParameter } from './schemas';
-import type { DropAnswer } from './schemas';
 
 export function listDropsHandler(deps: ApiDeps): RequestHandler {
   return async (_request, response) => {
@@ -17,27 +17,21 @@ export function listDropsHandler(deps: ApiDeps): RequestHandler {
 
 export function readDropHandler(deps: ApiDeps): RequestHandler {
   return async (request, response) => {
-    const id = dropIdParameter.safeParse(request.params['id']);
-    const drop = id.success ? await readDrop(deps.pool, id.data) : null;
+    const drop = await readDrop(deps.pool, requireDropId(request));
     if (drop === null) throw new Problem('not_found');
     response.setHeader('Cache-Control', 'no-store').json(dropJson(drop));
   };
 }
 
-function dropJson(drop: DropView): DropAnswer {
-  return {
-    id: drop.id,
-    name: drop.name,
-    currency: drop.currency,
-    opens_at: drop.opensAt.toISOString(),
-    closes_at: drop.closesAt?.toISOString() ?? null,
-    products: drop.products.map((product) => ({
-      id: product.id,
-      name: product.name,
-      unit_price: product.unitPriceMinor,
-      total: product.total,
-      available: product.available,
-      max_per_customer: product.maxPerCustomer,
-    })),
+export function dropEventsHandler(deps: ApiDeps): RequestHandler {
+  return async (request, response) => {
+    nameStream(response);
+    await deps.streams.drop(requireDropId(request), request, response);
   };
+}
+
+function requireDropId(request: Request): string {
+  const id = dropIdParameter.safeParse(request.params['id']);
+  if (!id.success) throw new Problem('not_found');
+  return id.data;
 }

@@ -17,6 +17,7 @@ import { connectTemporalClient } from '../platform/temporal';
 import { createApp } from './app';
 import type { ApiDeps } from './deps';
 import { startServer } from './server';
+import { createStreams } from './streams';
 
 const SHUTDOWN_MS = 7_500;
 const DRAIN_MS = 5_000;
@@ -60,6 +61,7 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
 
   const server = await startServer(createApp(deps), config.api);
   shutdown.onStop('http', () => server.close(DRAIN_MS));
+  shutdown.onStop('streams', () => deps.streams.close());
   logger.info({ port: server.port, metrics_port: metrics.port, mode: config.stripe.mode }, 'api ready');
 }
 
@@ -77,13 +79,15 @@ async function connect(
   });
   const { client, ...temporal } = await connectTemporalClient(config.temporal, { isLazy: true });
   shutdown.onStop('temporal client', () => temporal.close());
+  const metrics = createMetricsRegistry('api');
   return {
     pool,
     temporalClient: client,
     stripe,
     holdfastEnv,
     logger,
-    metrics: createMetricsRegistry('api'),
+    metrics,
+    streams: createStreams({ pool, logger, metrics }),
     settings: {
       mode: config.stripe.mode,
       publishableKey: config.stripe.publishableKey,

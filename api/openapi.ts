@@ -66,13 +66,24 @@ function parametersOf(id: OperationId, { path }: Operation): Json {
   return parameters.length > 0 ? { parameters } : {};
 }
 
-function answersOf({ answers }: Operation): Json {
+function answersOf({ answers, events }: Operation): Json {
+  const [description, type] =
+    events === undefined ? ['The answer.', 'application/json'] : [streamOf(events), 'text/event-stream'];
   return Object.fromEntries(
     Object.entries(answers).map(([status, schema]) => [
       status,
-      { description: 'The answer.', content: { 'application/json': { schema: referTo(schema) } } },
+      { description, content: { [type]: { schema: referTo(schema) } } },
     ]),
   );
+}
+
+function streamOf(events: string): string {
+  return [
+    `Server-sent events. The data of each \`${events}\` event is the object below; its \`id\` names the state: the same id, the same state.`,
+    'The current state is sent at once, so a client that was cut off just connects again; its `Last-Event-ID` is not needed.',
+    '`stale`: the state cannot be read at this moment; the next state says that it can again.',
+    '`end` with `{"reason"}`: `final` (nothing more will come), `renew` or `shutdown` (connect again after the `retry` time).',
+  ].join('\n');
 }
 
 /** Problems by status: each names its codes, with what they mean to the buyer. */

@@ -13,6 +13,8 @@ export interface Operation {
   body?: z.ZodType;
   /** Answers by status, in the order of likelihood. */
   answers: Readonly<Record<number, z.ZodType>>;
+  /** The answer is a stream of server-sent events of this name; the schema is that of each one's data. */
+  events?: string;
   /** What it can refuse with, beside what every operation can (COMMON_ERRORS). */
   errors: readonly ErrorCode[];
 }
@@ -85,6 +87,15 @@ export const OPERATIONS = {
     answers: { 202: schemas.cancelAnswer },
     errors: ['not_found', 'checkout_closed'],
   },
+  checkoutEvents: {
+    method: 'get',
+    path: '/api/checkouts/{id}/events',
+    summary: 'The checkout as it is now, then every change, until it has ended.',
+    auth: 'checkout_token',
+    answers: { 200: schemas.checkoutAnswer },
+    events: 'checkout',
+    errors: ['not_found', 'busy'],
+  },
   listDrops: {
     method: 'get',
     path: '/api/drops',
@@ -98,6 +109,14 @@ export const OPERATIONS = {
     summary: 'One drop.',
     answers: { 200: schemas.dropAnswer },
     errors: ['not_found'],
+  },
+  dropEvents: {
+    method: 'get',
+    path: '/api/drops/{id}/events',
+    summary: 'One drop as it is now, then whenever something about it changes: what is available, above all.',
+    answers: { 200: schemas.dropAnswer },
+    events: 'drop',
+    errors: ['not_found', 'busy'],
   },
   stripeWebhook: {
     method: 'post',

@@ -21,6 +21,11 @@ export function nameRoute(response: Response, route: string): void {
   response.locals['route'] = route;
 }
 
+/** An answer that goes on until its client leaves: neither how long it lasted nor that it was cut off says anything. */
+export function nameStream(response: Response): void {
+  response.locals['isStream'] = true;
+}
+
 /** Reads that went well are counted, not told: buyers poll, and their lines would bury the ones that matter. */
 function isRoutine(method: string, status: number | string): boolean {
   return (method === 'GET' || method === 'HEAD') && typeof status === 'number' && status < 400;
@@ -46,10 +51,11 @@ export function requestLogging(logger: Logger, metrics: Registry): RequestHandle
     response.once('close', () => {
       const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9;
       const route = (response.locals['route'] as string | undefined) ?? 'unknown';
-      const isAborted = !response.writableFinished;
+      const isStream = response.locals['isStream'] === true && response.headersSent;
+      const isAborted = !response.writableFinished && !isStream;
       const status = isAborted ? 'aborted' : response.statusCode;
       requests.inc({ method: request.method, route, status });
-      durations.observe({ route }, seconds);
+      if (!isStream) durations.observe({ route }, seconds);
       requestLog(response)[isRoutine(request.method, status) ? 'debug' : 'info'](
         { method: request.method, route, status, duration_ms: Math.round(seconds * 1_000) },
         'request answered',

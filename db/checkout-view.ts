@@ -38,7 +38,8 @@ export interface CheckoutView {
   lines: CheckoutLineView[];
 }
 
-interface CheckoutRow {
+/** As `checkout_details` has it. */
+export interface CheckoutRow {
   checkout_id: string;
   request_fingerprint: string;
   customer_id: string | null;
@@ -66,7 +67,7 @@ export async function readCheckout(db: Db, checkoutId: string): Promise<Checkout
   const row = await queryMaybeOne<CheckoutRow>(db, 'select * from checkout_details where checkout_id = $1', [
     checkoutId,
   ]);
-  return row && toView(row);
+  return row && toCheckoutView(row);
 }
 
 /** The checkout this PaymentIntent is bound to, or null: how events without our metadata find home. */
@@ -79,7 +80,7 @@ export async function findCheckoutByPaymentIntent(db: Db, paymentIntentId: strin
   return row?.id ?? null;
 }
 
-function toView(row: CheckoutRow): CheckoutView {
+export function toCheckoutView(row: CheckoutRow): CheckoutView {
   return {
     checkoutId: row.checkout_id,
     requestFingerprint: row.request_fingerprint,

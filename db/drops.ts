@@ -64,6 +64,12 @@ export async function readDrop(db: Db, dropId: string): Promise<DropView | null>
   return row && toDropView(row);
 }
 
+/** Those of them that exist, in any order. `dropIds` must be UUIDs. */
+export async function readDrops(db: Db, dropIds: readonly string[]): Promise<DropView[]> {
+  const rows = await queryRows<DropRow>(db, `${SELECT_DROPS} where d.id = any($1)`, [dropIds]);
+  return rows.map(toDropView);
+}
+
 function toDropView(row: DropRow): DropView {
   return {
     id: row.id,

@@ -18,6 +18,7 @@ export interface BenchServer {
 }
 
 export interface BenchDatabase {
+  url: string;
   /** As many connections as a process of the product has. */
   pool: Pool;
   /** So many connections instead. Ended with the database at the latest. */
@@ -73,6 +74,7 @@ async function createDatabase(serverUrl: string): Promise<BenchDatabase> {
     return pool;
   };
   return {
+    url: url.href,
     pool: connect({ max: 8 }),
     connect,
     drop: async () => {

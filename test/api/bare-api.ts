@@ -5,6 +5,8 @@ import { Registry } from 'prom-client';
 import { createApp } from '../../api/app';
 import type { ApiDeps, ApiSettings } from '../../api/deps';
 import { startServer } from '../../api/server';
+import { createStreams } from '../../api/streams';
+import type { Streams, StreamsOptions } from '../../api/streams';
 import { createPool } from '../../db/pool';
 import { createLogger } from '../../platform/logging';
 import { createStripe } from '../../platform/stripe';
@@ -30,23 +32,31 @@ export class BareApi {
   readonly database: TestDatabase;
   /** Every line the API logged, as text. */
   readonly logLines: string[];
+  readonly streams: Streams;
+  private readonly metrics: Registry;
   private readonly stops: (() => Promise<unknown>)[];
 
   private constructor(
     url: string,
-    database: TestDatabase,
-    logLines: string[],
+    parts: { database: TestDatabase; logLines: string[]; streams: Streams; metrics: Registry },
     stops: (() => Promise<unknown>)[],
   ) {
     this.url = url;
-    this.database = database;
-    this.logLines = logLines;
+    this.database = parts.database;
+    this.logLines = parts.logLines;
+    this.streams = parts.streams;
+    this.metrics = parts.metrics;
     this.stops = stops;
   }
 
   /** @param overrides.deps replaces single dependencies, e.g. a Temporal client that does reach a server. */
   static async open(
-    overrides: { settings?: Partial<ApiSettings>; deps?: Partial<ApiDeps>; isDatabaseDown?: boolean } = {},
+    overrides: {
+      settings?: Partial<ApiSettings>;
+      deps?: Partial<ApiDeps>;
+      streams?: Partial<StreamsOptions>;
+      isDatabaseDown?: boolean;
+    } = {},
   ): Promise<BareApi> {
     const database = await createTestDatabase();
     const temporal = await connectTemporalClient(
@@ -58,30 +68,45 @@ export class BareApi {
       applicationName: 'holdfast-test',
     });
     const logLines: string[] = [];
+    const logger = createLogger(
+      { name: 'api', level: 'debug' },
+      { write: (line) => void logLines.push(line) },
+    );
+    const metrics = new Registry();
+    const pool = overrides.deps?.pool ?? (overrides.isDatabaseDown === true ? deadPool : database.pool);
+    const streams = createStreams({ pool, logger, metrics, ...overrides.streams });
     const api = await startServer(
       createApp({
-        pool: overrides.isDatabaseDown === true ? deadPool : database.pool,
+        pool,
         temporalClient: temporal.client,
         stripe: createStripe({ secretKey: 'sk_test_simulator', apiBase: `http://${NOWHERE}` }),
         holdfastEnv: database.holdfastEnv,
-        logger: createLogger({ name: 'api', level: 'debug' }, { write: (line) => void logLines.push(line) }),
-        metrics: new Registry(),
+        logger,
+        metrics,
+        streams,
         ...overrides.deps,
         settings: settingsWith(overrides.settings),
       }),
       { port: 0, host: '127.0.0.1' },
     );
     const stops = [
+      () => streams.close(),
       () => api.close(1_000),
       () => temporal.close(),
       () => deadPool.end(),
       () => database.drop(),
     ];
-    return new BareApi(`http://127.0.0.1:${api.port}`, database, logLines, stops);
+    return new BareApi(`http://127.0.0.1:${api.port}`, { database, logLines, streams, metrics }, stops);
   }
 
   async close(): Promise<void> {
     for (const stop of this.stops) await stop();
+  }
+
+  /** The value of a metric without labels of its own. */
+  async metric(name: string): Promise<number> {
+    const [sample] = (await this.metrics.getSingleMetric(name)?.get())?.values ?? [];
+    return sample?.value ?? 0;
   }
 
   async send(path: string, init: RequestInit = {}): Promise<Answer> {

@@ -3,9 +3,11 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
 
+import { DEMO_DROP_ID } from '../../db/seed';
 import { startSimulator } from '../../local/stripe-simulator';
 import { createEmptyDatabase, createTestDatabase } from '../support/database';
 import type { TestDatabase } from '../support/database';
+import { EventStream } from '../support/event-stream';
 import { until } from '../support/until';
 
 const PROJECT = path.resolve(__dirname, '../..');
@@ -105,6 +107,19 @@ describe('the API process', () => {
     end(api);
     expect(await api.exitCode).toBe(0);
     expect(Date.now() - begunAt).toBeLessThan(EXIT_MS);
+  });
+
+  test('ends as soon with a live stream open, which it tells to go', async () => {
+    const api = startApi();
+    const { port } = await ready(api);
+    const stream = await EventStream.open(`http://127.0.0.1:${port}/api/drops/${DEMO_DROP_ID}/events`);
+    await until('the drop', async () => stream.last?.event === 'drop');
+    const begunAt = Date.now();
+    api.child.kill('SIGTERM');
+    expect(await stream.ended).toBe('ended');
+    expect(stream.last?.data).toEqual({ reason: 'shutdown' });
+    expect(await api.exitCode).toBe(0);
+    expect(Date.now() - begunAt).toBeLessThan(2_500); // the server's own patience with open answers is 5 s
   });
 
   test('starts while Temporal is away, says so, and still ends in time', async () => {

@@ -1,8 +1,10 @@
 // The buyer's way over HTTP with everything real behind it: worker, PostgreSQL, Temporal, the simulator's Stripe.
 import { checkoutWorkflowId } from '../../contracts/ids';
 import { DEMO_PRODUCTS } from '../../db/seed';
+import { EventStream } from '../support/event-stream';
 import { Shop } from '../support/shop';
 import type { CreateBody } from '../support/shop';
+import { until } from '../support/until';
 import { World } from '../support/world';
 
 const poster = (quantity = 1) => [{ drop_product_id: DEMO_PRODUCTS.poster.id, quantity }];
@@ -100,6 +102,22 @@ describe('an order', () => {
       body: { code: 'checkout_not_payable' },
     });
     expect(await world.shop.cancel(opened)).toBe(409);
+  });
+
+  test('tells its buyer who listens how it goes, and says when that is all', async () => {
+    const opened = await world.shop.open(poster());
+    const stream = await EventStream.open(`${world.apiUrl}/api/checkouts/${opened.checkout_id}/events`, {
+      authorization: `Bearer ${opened.checkout_token}`,
+    });
+    await until('the first state', async () => stream.events.length > 0);
+    await world.pay(opened);
+    expect(await stream.ended).toBe('ended');
+    expect(stream.events.map(({ data }) => data['status'] ?? data['reason'])).toEqual([
+      'awaiting_payment',
+      'confirmed',
+      'final',
+    ]);
+    expect(stream.named('checkout').at(-1)?.data).toEqual(await world.shop.read(opened));
   });
 
   test('given up by the shopper, it is canceled and its units are back', async () => {

@@ -11,6 +11,7 @@ import type Stripe from 'stripe';
 
 import { createApp } from '../../api/app';
 import { startServer } from '../../api/server';
+import { createStreams } from '../../api/streams';
 import type { ApiSettings } from '../../api/deps';
 import type { CheckoutPolicy } from '../../contracts/checkout';
 import { checkoutWorkflowId } from '../../contracts/ids';
@@ -260,13 +261,17 @@ async function openApi(
   options: WorldOptions,
 ) {
   const webhookSecrets: string[] = [];
+  const logger = pino({ level: 'silent' });
+  const metrics = new Registry();
+  const streams = createStreams({ pool: database.pool, logger, metrics });
   const app = createApp({
     pool: database.pool,
     temporalClient: client,
     stripe,
     holdfastEnv: database.holdfastEnv,
-    logger: pino({ level: 'silent' }),
-    metrics: new Registry(),
+    logger,
+    metrics,
+    streams,
     settings: {
       mode: 'simulator',
       publishableKey: PUBLISHABLE_KEY,
@@ -286,5 +291,11 @@ async function openApi(
     enabled_events: ['*'],
   });
   webhookSecrets.push(endpoint.secret ?? '');
-  return api;
+  return {
+    port: api.port,
+    close: async (drainMs: number) => {
+      await streams.close();
+      await api.close(drainMs);
+    },
+  };
 }
