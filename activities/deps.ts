@@ -5,6 +5,7 @@ import type Stripe from 'stripe';
 import type { CheckoutPolicy } from '../contracts/checkout';
 import type { CheckoutBatches } from '../db/checkout-batches';
 import type { PaymentEvent } from '../contracts/payment-events';
+import type { ListedAct, ListedBy } from './listed-events';
 
 export interface ActivityDeps {
   pool: Pool;
@@ -17,6 +18,17 @@ export interface ActivityDeps {
   holdMaxSeconds: number;
   paymentMethodTypes: string[];
   runs: CheckoutRuns;
+  /** Told of what the watch over lost events and checkouts does; the worker counts it. */
+  observer?: WatchObserver;
+}
+
+export interface WatchObserver {
+  onListedEvent?: (source: ListedBy, act: ListedAct) => void;
+  /** A turn begins; the answer is called at its end. */
+  onPoll?: () => (result: 'ok' | 'failed') => void;
+  onSwept?: (result: 'handed_on' | 'not_handed_on' | 'quarantined') => void;
+  onReconciled?: (result: 'consistent' | 'healed' | 'incident') => void;
+  onOrphanCanceled?: () => void;
 }
 
 /** What settlement and saga need of Temporal itself. */
