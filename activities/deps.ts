@@ -5,6 +5,7 @@ import type Stripe from 'stripe';
 import type { CheckoutPolicy } from '../contracts/checkout';
 import type { CheckoutBatches } from '../db/checkout-batches';
 import type { PaymentEvent } from '../contracts/payment-events';
+import type { ListedAct, ListedBy } from './listed-events';
 
 export interface ActivityDeps {
   pool: Pool;
@@ -19,6 +20,17 @@ export interface ActivityDeps {
   /** PaymentIntents created per second at most, over all workers. */
   createsPerSecond: number;
   runs: CheckoutRuns;
+  /** Told of what the watch over lost events and checkouts does; the worker counts it. */
+  observer?: WatchObserver;
+}
+
+export interface WatchObserver {
+  onListedEvent?: (source: ListedBy, act: ListedAct) => void;
+  /** A turn begins; the answer is called at its end. */
+  onPoll?: () => (result: 'ok' | 'failed') => void;
+  onSwept?: (result: 'handed_on' | 'not_handed_on' | 'quarantined') => void;
+  onReconciled?: (result: 'consistent' | 'healed' | 'incident') => void;
+  onOrphanCanceled?: () => void;
 }
 
 /** What settlement and saga need of Temporal itself. */

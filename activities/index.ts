@@ -10,6 +10,7 @@ import { moneyActivities } from './money';
 import { paymentNewsActivities } from './payment-news';
 import { readPaymentActivities } from './read-payment';
 import { reconcileActivities } from './reconcile';
+import { reconcileListedActivities } from './reconcile-listed';
 import { refundActivities } from './refund-payment';
 import { settlementActivities } from './settlement';
 
@@ -33,7 +34,7 @@ export function createStripeCreateActivities(deps: ActivityDeps) {
 
 /** Every other call to Stripe. */
 export function createStripeActivities(deps: ActivityDeps) {
-  const { reconcileCheckouts, cancelOrphans } = reconcileActivities(deps);
+  const { reconcileCheckouts } = reconcileActivities(deps);
   return {
     ...endPaymentActivities(deps),
     ...readPaymentActivities(deps),
@@ -41,7 +42,7 @@ export function createStripeActivities(deps: ActivityDeps) {
     ...moneyActivities(deps),
     ...refundActivities(deps),
     reconcileCheckouts,
-    cancelOrphans,
+    ...reconcileListedActivities(deps),
   };
 }
 

@@ -77,6 +77,17 @@ export async function markForwarded(db: Db, eventId: string): Promise<void> {
   );
 }
 
+/** Which of these events need nobody any more: stored, and handed on or judged. */
+export async function listFinishedEventIds(db: Db, eventIds: readonly string[]): Promise<Set<string>> {
+  const rows = await queryRows<{ event_id: string }>(
+    db,
+    `select event_id from webhook_events
+     where event_id = any ($1) and (forwarded_at is not null or outcome is not null)`,
+    [eventIds],
+  );
+  return new Set(rows.map((row) => row.event_id));
+}
+
 /** A checkout has a handful of events; the bound keeps a flood of them out of one answer. */
 const UNJUDGED_MAX = 500;
 

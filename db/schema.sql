@@ -93,6 +93,19 @@ create table drops (
   constraint drops_pkey PRIMARY KEY (id)
 );
 
+create table event_polling (
+  singleton boolean default true not null,
+  seen_until timestamp with time zone,
+  pass_until timestamp with time zone,
+  pass_after text,
+  holder uuid,
+  held_until timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  due_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  failing_since timestamp with time zone,
+  constraint event_polling_singleton_check CHECK (singleton),
+  constraint event_polling_pkey PRIMARY KEY (singleton)
+);
+
 create table incidents (
   id uuid default gen_random_uuid() not null,
   checkout_id uuid,
@@ -219,7 +232,9 @@ create table reconciliation_runs (
   healed integer not null,
   orphans_canceled integer not null,
   incidents integer not null,
+  events_taken integer default 0 not null,
   constraint reconciliation_runs_checked_check CHECK ((checked >= 0)),
+  constraint reconciliation_runs_events_taken_check CHECK ((events_taken >= 0)),
   constraint reconciliation_runs_healed_check CHECK ((healed >= 0)),
   constraint reconciliation_runs_incidents_check CHECK ((incidents >= 0)),
   constraint reconciliation_runs_orphans_canceled_check CHECK ((orphans_canceled >= 0)),

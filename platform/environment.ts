@@ -61,7 +61,9 @@ export const environmentSchema = z.object({
     .describe('Publishable key, handed to the page.'),
   STRIPE_WEBHOOK_SECRETS: commaSeparated(/^\S{8,}$/, 'must be webhook secrets, separated by commas')
     .optional()
-    .describe('Webhook signing secrets, separated by commas; each is tried, so a secret can be rolled.'),
+    .describe(
+      'Webhook signing secrets, separated by commas; each is tried. Not set: `/v1/events` is polled, not with a live key.',
+    ),
   STRIPE_API_BASE: url(['http:', 'https:'])
     .optional()
     .describe('Address of a Stripe simulator instead of Stripe. Refused with a live key.'),
@@ -172,6 +174,11 @@ function stripeFaults(env: Environment): [boolean, string, string][] {
       isLive && env.STRIPE_LIVE_MODE !== 'on',
       'STRIPE_SECRET_KEY',
       'is a live key; set STRIPE_LIVE_MODE=on to use it',
+    ],
+    [
+      isLive && env.STRIPE_WEBHOOK_SECRETS === undefined,
+      'STRIPE_WEBHOOK_SECRETS',
+      'is required with a live key: events are polled with a test key only',
     ],
     [isLive && env.STRIPE_API_BASE !== undefined, 'STRIPE_API_BASE', 'is refused with a live key'],
     [isPageAloneLive, 'STRIPE_PUBLISHABLE_KEY', 'is a live key, and there is no STRIPE_SECRET_KEY beside it'],

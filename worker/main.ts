@@ -2,6 +2,7 @@
 import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
+import type { ActivityDeps } from '../activities';
 import { SEARCH_ATTRIBUTES } from '../contracts/messages';
 import { createCheckoutBatches } from '../db/checkout-batches';
 import { recogniseInstallation } from '../db/installation';
@@ -14,6 +15,7 @@ import { createShutdown, type Shutdown } from '../platform/shutdown';
 import { createStripe } from '../platform/stripe';
 import { askStripeAccountId } from '../platform/stripe-account';
 import { connectTemporalClient, connectTemporalWorker, ensureSearchAttributes } from '../platform/temporal';
+import { startEventPoller } from './event-poller';
 import { createCheckoutRuns } from './runs';
 import { ensureSchedules } from './schedules';
 import { observeBatches, observeDrift } from './stock-metrics';
@@ -74,20 +76,21 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   const { holdMaxSeconds, ...policy } = config.checkout;
   const native = await connectTemporalWorker(config.temporal);
   shutdown.onStop('temporal worker', () => native.close());
+  const deps: ActivityDeps = {
+    pool,
+    batches,
+    stripe,
+    holdfastEnv,
+    policy,
+    holdMaxSeconds,
+    paymentMethodTypes: config.stripe.paymentMethodTypes,
+    createsPerSecond: config.stripe.createsPerSecond,
+    runs: createCheckoutRuns(client),
+  };
   workers = await createWorkers({
     connection: native,
     namespace: config.temporal.namespace,
-    deps: {
-      pool,
-      batches,
-      stripe,
-      holdfastEnv,
-      policy,
-      holdMaxSeconds,
-      paymentMethodTypes: config.stripe.paymentMethodTypes,
-      createsPerSecond: config.stripe.createsPerSecond,
-      runs: createCheckoutRuns(client),
-    },
+    deps,
   });
 
   const runs = workers.map((worker) => worker.run());
@@ -95,6 +98,11 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await Promise.all(runs);
   });
+  if (config.stripe.webhookSecrets.length === 0) {
+    const poller = startEventPoller(deps, logger);
+    shutdown.onStop('event poller', () => poller.stop());
+    logger.warn({ mode: config.stripe.mode }, 'no webhook secret: the events of stripe are polled every 3 s');
+  }
   logger.info({ metrics_port: metrics.port, task_queues: workers.length }, 'worker ready');
   await Promise.all(runs);
 }

@@ -40,7 +40,7 @@ export interface WorldOptions {
   paymentMethodTypes?: string[];
 }
 
-const POLICY: CheckoutPolicy = {
+export const POLICY: CheckoutPolicy = {
   windowSeconds: 300,
   paymentAttemptsMax: 3,
   reclaimGraceSeconds: 600,

@@ -30,7 +30,7 @@ const reconcile = () => {
   return world.env.client.workflow.execute('reconcile', {
     workflowId: `reconcile-${runs}`,
     taskQueue: MAIN_TASK_QUEUE,
-    args: [{ orphanAgeSeconds: 0 }],
+    args: [{ listedAgeSeconds: 0 }],
   });
 };
 

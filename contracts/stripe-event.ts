@@ -1,9 +1,13 @@
-// A verified Stripe event, reduced to what we judge by and what we keep.
+// An event that Stripe vouches for, reduced to what we judge by and what we keep.
 import { z } from 'zod';
 
-import { isSettlementEventType, isSignalledEventType } from '../contracts/payment-events';
-import type { PaymentAttempt, PaymentEvent, SignalledEventType } from '../contracts/payment-events';
-import { Problem } from './problems';
+import { isSettlementEventType, isSignalledEventType } from './payment-events';
+import type { PaymentAttempt, PaymentEvent, SignalledEventType } from './payment-events';
+
+/** What was said to be an event is none, or lacks the object that its type promises. */
+export class UnreadableEventError extends Error {
+  override readonly name = 'UnreadableEventError';
+}
 
 const minorUnits = z.int().nonnegative();
 const idOrObject = z.union([z.string(), z.object({ id: z.string() })]).nullish();
@@ -17,7 +21,7 @@ const eventSchema = z.object({
   data: z.object({ object: z.record(z.string(), z.unknown()) }),
 });
 
-/** Every object this route meets: a PaymentIntent, or something that points to one. */
+/** Every object an event may tell of: a PaymentIntent, or something that points to one. */
 const subjectSchema = z.object({
   id: z.string().nullish(),
   object: z.string().nullish(),
@@ -55,12 +59,11 @@ export interface StripeEvent {
   object: Record<string, unknown>;
 }
 
-/** @throws Problem malformed_request when it is not an event at all. */
+/** @throws UnreadableEventError when it is not an event at all. */
 export function readEvent(body: unknown): StripeEvent {
   const event = eventSchema.safeParse(body);
   const subject = event.success ? subjectSchema.safeParse(event.data.data.object) : undefined;
-  if (!event.success || !subject?.success)
-    throw new Problem('malformed_request', { detail: 'This is not an event.' });
+  if (!event.success || !subject?.success) throw new UnreadableEventError('This is not an event.');
   const { id, type, livemode, created, data } = event.data;
   const { metadata } = subject.data;
   const checkoutId = z.guid().safeParse(metadata?.['checkout_id']);
@@ -89,12 +92,12 @@ export function kindOf(type: string): EventKind {
 
 /**
  * What a running checkout is signalled with.
- * @throws Problem malformed_request when the event's object is not a PaymentIntent.
+ * @throws UnreadableEventError when the event's object is not a PaymentIntent.
  */
 export function paymentEventOf(event: StripeEvent): PaymentEvent {
   const parsed = paymentIntentSchema.safeParse(event.object);
   if (!parsed.success || !isSignalledEventType(event.type)) {
-    throw new Problem('malformed_request', { detail: 'The event holds no PaymentIntent.' });
+    throw new UnreadableEventError('The event holds no PaymentIntent.');
   }
   const { data } = parsed;
   return {
