@@ -3,6 +3,7 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 
 import type { CheckoutResult, OpenAnswer } from './checkout';
+import type { CancelByOperatorAnswer, ExtendAnswer, ExtendRequest } from './operations';
 import type { PaymentEvent } from './payment-events';
 import type { CheckoutStatus } from './statuses';
 
@@ -35,6 +36,15 @@ export const paymentEventSignal = defineSignal<[PaymentEvent]>('payment_event');
 
 /** The shopper gives up. A signal, not an update: it must be accepted while no worker runs. */
 export const cancelSignal = defineSignal('cancel');
+
+/**
+ * An operator ends the payment, also an authorised or processing one. Refusals are answers and not rejections: they are
+ * stored, so that a repeated update id answers as before. The update id is the operation's.
+ */
+export const cancelByOperatorUpdate = defineUpdate<CancelByOperatorAnswer>('cancel_by_operator');
+
+/** An operator gives the buyer more time. Answers once the deadline has moved in the database. */
+export const extendUpdate = defineUpdate<ExtendAnswer, [ExtendRequest]>('extend');
 
 /** Asks a waiting checkout to read its payment from Stripe again; carries nothing, because Stripe's answer decides. */
 export const askStripeSignal = defineSignal('ask_stripe');

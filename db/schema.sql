@@ -2,6 +2,17 @@
 
 -- tables
 
+create table checkout_extensions (
+  request_key text not null,
+  checkout_id uuid not null,
+  seconds integer not null,
+  extended_at timestamp with time zone default clock_timestamp() not null,
+  constraint checkout_extensions_request_key_check CHECK (((length(request_key) >= 1) AND (length(request_key) <= 200))),
+  constraint checkout_extensions_seconds_check CHECK ((seconds > 0)),
+  constraint checkout_extensions_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
+  constraint checkout_extensions_pkey PRIMARY KEY (request_key)
+);
+
 create table checkout_lines (
   checkout_id uuid not null,
   drop_product_id uuid not null,
@@ -306,6 +317,8 @@ create table webhook_events (
 );
 
 -- indexes
+
+CREATE INDEX checkout_extensions_checkout ON public.checkout_extensions USING btree (checkout_id);
 
 CREATE INDEX checkouts_closed ON public.checkouts USING btree (closed_at) WHERE (closed_at IS NOT NULL);
 
@@ -2244,6 +2257,43 @@ begin
 end
 $function$;
 comment on function drop_products_refuse_delete() is NULL;
+
+CREATE OR REPLACE FUNCTION public.extend_checkout(p_checkout_id uuid, p_request_key text, p_seconds integer, OUT outcome text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_seconds_max constant integer := 600;
+  v_checkout checkouts%rowtype;
+begin
+  perform _begin_checkout(p_checkout_id);
+  v_checkout := _get_checkout(p_checkout_id);
+  outcome := case
+    when exists (select 1 from checkout_extensions where request_key = p_request_key) then 'known'
+    when not checkout_is_open(v_checkout.status) then 'checkout_closed'
+    when v_checkout.status = 'opening' then 'still_opening'
+    when clock_timestamp() >= v_checkout.expires_at then 'deadline_passed'
+    when p_seconds + coalesce(
+        (select sum(seconds) from checkout_extensions where checkout_id = p_checkout_id), 0) > v_seconds_max
+      then 'extension_too_long'
+    else 'extended'
+  end;
+  if outcome = 'extended' then
+    insert into checkout_extensions (request_key, checkout_id, seconds) values (p_request_key, p_checkout_id, p_seconds);
+    update checkouts set expires_at = expires_at + make_interval(secs => p_seconds) where id = p_checkout_id;
+    -- One payment has one deadline; only what is still held has a lease.
+    update inventory_reservations
+    set
+      expires_at = expires_at + make_interval(secs => p_seconds),
+      reclaim_after = reclaim_after + make_interval(secs => case status when 'held' then p_seconds else 0 end)
+    where checkout_id = p_checkout_id;
+  elsif outcome = 'known' then
+    outcome := 'extended';
+  end if;
+end
+$function$;
+comment on function extend_checkout(p_checkout_id uuid, p_request_key text, p_seconds integer, OUT outcome text) is 'Moves payment deadline and lease of an open checkout, once per key, at most 600 s in all. extended, or why not: checkout_closed, still_opening, deadline_passed, extension_too_long. HF006: no such checkout.';
 
 CREATE OR REPLACE FUNCTION public.find_inventory_drift(p_max integer DEFAULT 100)
  RETURNS TABLE(kind text, drop_product_id uuid, checkout_id uuid, detail jsonb)

@@ -167,7 +167,7 @@ async function end(
     reclaimGraceSeconds: found.reclaimGraceSeconds,
     pauseMaxSeconds: found.endPaymentPauseMaxSeconds,
     isReleased: !found.isOpen,
-    isVoid,
+    isVoid: () => isVoid,
     ...listenInRounds(task),
     onHoldMaxReached: () => releaseUnproven(checkoutId, found.unjudgedEventIds),
   });

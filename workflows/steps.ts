@@ -93,6 +93,7 @@ export const {
   closeUnboundCheckout,
   releaseCheckout,
   recordProcessing,
+  extendCheckout,
   openIncident,
   startSettlement,
   readSettlementCase,

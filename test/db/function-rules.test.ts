@@ -130,6 +130,7 @@ test.each(['repeatable read', 'serializable'])('%s is refused everywhere', async
     `record_decline('${checkoutId}', 'e', 'a', null, null, null)`,
     `record_processing('${checkoutId}', 'e')`,
     `close_events('${checkoutId}', '{}')`,
+    `extend_checkout('${checkoutId}', 'key', 60)`,
     `adjust_total_inventory('key', '${product}', 1, 'me', 'test')`,
     `purge_ended_reservations()`,
     `advance_refund('late:x', 0)`,
