@@ -9,13 +9,15 @@ import type { CheckoutStatus } from './statuses';
 
 export const CHECKOUT_WORKFLOW_TYPE = 'checkout';
 export const SETTLEMENT_WORKFLOW_TYPE = 'settlement';
-export const REFUND_ORDER_WORKFLOW_TYPE = 'refundOrder';
+export const OPERATION_WORKFLOW_TYPE = 'operation';
 export const CLEANUP_WORKFLOW_TYPE = 'cleanup';
 export const INBOX_SWEEP_WORKFLOW_TYPE = 'inbox_sweep';
 
 export const CLEANUP_SCHEDULE_ID = 'holdfast-cleanup';
 export const RECONCILE_SCHEDULE_ID = 'holdfast-reconcile';
 export const RECONCILE_WORKFLOW_TYPE = 'reconcile';
+/** The reconciliation that an operator asks for; one at a time. */
+export const RECONCILE_NOW_WORKFLOW_ID = 'reconcile-now';
 export const INBOX_SWEEP_SCHEDULE_ID = 'holdfast-inbox-sweep';
 
 /** Workflows and all PostgreSQL work. */
