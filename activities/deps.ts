@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type Stripe from 'stripe';
 
 import type { CheckoutPolicy } from '../contracts/checkout';
+import type { CancelByOperatorAnswer, ExtendAnswer, ExtendRequest } from '../contracts/operations';
 import type { CheckoutBatches } from '../db/checkout-batches';
 import type { PaymentEvent } from '../contracts/payment-events';
 import type { ListedAct, ListedBy } from './listed-events';
@@ -42,4 +43,8 @@ export interface CheckoutRuns {
   signalCheckout(checkoutId: string, event: PaymentEvent): Promise<boolean>;
   /** Has a running checkout read its payment again. False when no run takes the signal any more. */
   askCheckout(checkoutId: string): Promise<boolean>;
+  /** Has a running checkout end its payment; once per operation. Null when there is no run to take it. */
+  cancelByOperator(checkoutId: string, operationId: string): Promise<CancelByOperatorAnswer | null>;
+  /** Has a running checkout give its buyer more time; once per key. Null when there is no run to take it. */
+  extendCheckout(checkoutId: string, request: ExtendRequest): Promise<ExtendAnswer | null>;
 }

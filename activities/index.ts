@@ -1,12 +1,14 @@
 // All side effects of the sagas, over dependencies that are given.
 import { capturePaymentActivities } from './capture-payment';
 import { checkoutActivities } from './checkout';
+import { checkoutOperationActivities } from './checkout-operations';
 import { createPaymentActivities } from './create-payment';
 import type { ActivityDeps } from './deps';
 import { endPaymentActivities } from './end-payment';
 import { inboxSweepActivities } from './inbox-sweep';
 import { maintenanceActivities } from './maintenance';
 import { moneyActivities } from './money';
+import { operationActivities } from './operations';
 import { paymentNewsActivities } from './payment-news';
 import { readPaymentActivities } from './read-payment';
 import { reconcileActivities } from './reconcile';
@@ -24,6 +26,8 @@ export function createMainActivities(deps: ActivityDeps) {
     ...inboxSweepActivities(deps),
     recordReconciliation,
     ...maintenanceActivities(deps),
+    ...operationActivities(deps),
+    ...checkoutOperationActivities(deps),
   };
 }
 

@@ -24,6 +24,7 @@ const DRAIN_MS = 5_000;
 const POOL_MAX = 8;
 /** DESIGN: a buyer waits 20 s for `open` at most; then the answer is `checkout_pending`. */
 const OPEN_DEADLINE_MS = 20_000;
+const OPERATION_WAIT_MS = 10_000;
 
 async function main(): Promise<void> {
   const config = readProcessConfig();
@@ -98,6 +99,7 @@ async function connect(
       windowSeconds: config.checkout.windowSeconds,
       inFlightMax: config.api.inFlightMax,
       openDeadlineMs: OPEN_DEADLINE_MS,
+      operationWaitMs: OPERATION_WAIT_MS,
     },
   };
 }

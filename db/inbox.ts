@@ -138,3 +138,22 @@ export async function takeUnjudgedEvents(
     isQuarantined: row.is_quarantined,
   }));
 }
+
+/** An event as an operator has it judged again. */
+export interface ReplayedEvent {
+  /** Null: it belongs to no checkout, and nobody will judge it. */
+  checkoutId: string | null;
+  signal: PaymentEvent | null;
+  /** Not null: it has been judged, and nothing was changed. */
+  outcome: EventOutcome | null;
+}
+
+/** Gives an event that nobody has judged its tries back. The caller hands it on. */
+export async function replayEvent(db: Db, eventId: string): Promise<ReplayedEvent> {
+  const row = await queryOne<{
+    checkout_id: string | null;
+    signal: PaymentEvent | null;
+    outcome: EventOutcome | null;
+  }>(db, 'select * from replay_event($1)', [eventId]);
+  return { checkoutId: row.checkout_id, signal: row.signal, outcome: row.outcome };
+}

@@ -1,5 +1,5 @@
 // Incidents: what only a person can finish. Open until someone resolves it.
-import { queryRows } from './query';
+import { queryOne, queryRows } from './query';
 import type { Db } from './query';
 
 export interface Incident {
@@ -60,4 +60,17 @@ export async function listOpenIncidents(db: Db): Promise<Incident[]> {
     detail: row.detail,
     openedAt: row.opened_at,
   }));
+}
+
+/** Closes an incident in an operation's name. False: it was resolved before, by somebody else. Null: there is none. */
+export async function resolveIncident(
+  db: Db,
+  { incidentId, operationId }: { incidentId: string; operationId: string },
+): Promise<boolean | null> {
+  const row = await queryOne<{ is_resolved: boolean | null }>(
+    db,
+    'select resolve_incident($1, $2) as is_resolved',
+    [incidentId, operationId],
+  );
+  return row.is_resolved;
 }

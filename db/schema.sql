@@ -2,6 +2,45 @@
 
 -- tables
 
+create table admin_operations (
+  operation_id uuid not null,
+  request_fingerprint text not null,
+  action text not null,
+  target_kind text not null,
+  target text not null,
+  operator text not null,
+  reason text not null,
+  request jsonb not null,
+  before jsonb,
+  after jsonb,
+  outcome text,
+  refusal text,
+  result jsonb,
+  requested_at timestamp with time zone default clock_timestamp() not null,
+  finished_at timestamp with time zone,
+  constraint admin_operations_action_check CHECK ((action = ANY (ARRAY['cancel'::text, 'extend'::text, 'ask_stripe'::text, 'reclaim'::text, 'refund'::text, 'replay_event'::text, 'restock'::text, 'resolve_incident'::text, 'clean_up'::text, 'reconcile'::text]))),
+  constraint admin_operations_check CHECK (((outcome IS NULL) = (finished_at IS NULL))),
+  constraint admin_operations_check1 CHECK (((refusal IS NOT NULL) = COALESCE((outcome = 'refused'::text), false))),
+  constraint admin_operations_operator_check CHECK (((length(operator) >= 1) AND (length(operator) <= 100))),
+  constraint admin_operations_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'refused'::text]))),
+  constraint admin_operations_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
+  constraint admin_operations_target_check CHECK (((length(target) >= 1) AND (length(target) <= 255))),
+  constraint admin_operations_target_kind_check CHECK ((target_kind = ANY (ARRAY['checkout'::text, 'event'::text, 'product'::text, 'incident'::text, 'system'::text]))),
+  constraint admin_operations_pkey PRIMARY KEY (operation_id)
+);
+comment on table admin_operations is 'Who did what, why, before and after. Finished once, never changed, never deleted.';
+
+create table checkout_extensions (
+  request_key text not null,
+  checkout_id uuid not null,
+  seconds integer not null,
+  extended_at timestamp with time zone default clock_timestamp() not null,
+  constraint checkout_extensions_request_key_check CHECK (((length(request_key) >= 1) AND (length(request_key) <= 200))),
+  constraint checkout_extensions_seconds_check CHECK ((seconds > 0)),
+  constraint checkout_extensions_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
+  constraint checkout_extensions_pkey PRIMARY KEY (request_key)
+);
+
 create table checkout_lines (
   checkout_id uuid not null,
   drop_product_id uuid not null,
@@ -113,9 +152,12 @@ create table incidents (
   detail jsonb default '{}'::jsonb not null,
   opened_at timestamp with time zone default clock_timestamp() not null,
   resolved_at timestamp with time zone,
+  resolved_by uuid,
   constraint incidents_kind_check CHECK ((kind ~ '^[a-z][a-z0-9_]*$'::text)),
+  constraint incidents_resolved_by_fkey FOREIGN KEY (resolved_by) REFERENCES admin_operations(operation_id),
   constraint incidents_pkey PRIMARY KEY (id)
 );
+comment on column incidents.resolved_by is 'The operation that says who and why; null while open, or when resolved in SQL.';
 
 create table installation (
   singleton boolean default true not null,
@@ -332,6 +374,12 @@ create table webhook_events (
 );
 
 -- indexes
+
+CREATE INDEX admin_operations_requested ON public.admin_operations USING btree (requested_at, operation_id);
+
+CREATE INDEX admin_operations_target ON public.admin_operations USING btree (target, requested_at);
+
+CREATE INDEX checkout_extensions_checkout ON public.checkout_extensions USING btree (checkout_id);
 
 CREATE INDEX checkouts_closed ON public.checkouts USING btree (closed_at) WHERE (closed_at IS NOT NULL);
 
@@ -1368,6 +1416,49 @@ end
 $function$;
 comment on function _open_verdicts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_quantities integer[]) is NULL;
 
+CREATE OR REPLACE FUNCTION public._operation_snapshot(p_target_kind text, p_target text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select case p_target_kind
+    when 'checkout' then (
+      select jsonb_build_object(
+        'status', c.status, 'failure_code', c.failure_code, 'payment_intent_id', c.payment_intent_id,
+        'amount_minor', c.amount_minor, 'currency', c.currency, 'expires_at', c.expires_at,
+        'units', (
+          select coalesce(jsonb_agg(jsonb_build_object(
+            'drop_product_id', r.drop_product_id, 'quantity', r.quantity, 'status', r.status,
+            'returned_quantity', r.returned_quantity) order by r.drop_product_id), '[]')
+          from inventory_reservations r where r.checkout_id = c.id),
+        'order', (
+          select jsonb_build_object('order_id', o.id, 'status', o.status, 'disputed_at', o.disputed_at)
+          from orders o where o.checkout_id = c.id),
+        'refunds', (
+          select coalesce(jsonb_agg(jsonb_build_object(
+            'request_key', f.request_key, 'amount_minor', f.amount_minor, 'state', f.state)
+            order by f.created_at, f.request_key), '[]')
+          from refunds f where f.checkout_id = c.id))
+      from checkouts c where c.id = p_target::uuid)
+    when 'product' then (
+      select jsonb_build_object('name', p.name, 'total', p.total_inventory, 'available', p.available_inventory)
+      from drop_products p where p.id = p_target::uuid)
+    when 'incident' then (
+      select jsonb_build_object(
+        'kind', i.kind, 'checkout_id', i.checkout_id, 'detail', i.detail, 'opened_at', i.opened_at,
+        'resolved_at', i.resolved_at)
+      from incidents i where i.id = p_target::uuid)
+    when 'event' then (
+      select jsonb_build_object(
+        'type', e.type, 'checkout_id', e.checkout_id, 'outcome', e.outcome, 'reason', e.reason, 'tries', e.tries,
+        'forwarded_at', e.forwarded_at, 'quarantined_at', e.quarantined_at)
+      from webhook_events e where e.event_id = p_target)
+    else '{}'::jsonb
+  end;
+$function$;
+comment on function _operation_snapshot(p_target_kind text, p_target text) is NULL;
+
 CREATE OR REPLACE FUNCTION public._order_status(p_amount_minor bigint, p_given_back_minor numeric)
  RETURNS text
  LANGUAGE sql
@@ -1925,6 +2016,27 @@ end
 $function$;
 comment on function adjust_total_inventory(p_request_key text, p_drop_product_id uuid, p_units integer, p_who text, p_why text, OUT total integer, OUT available integer) is 'Puts units on sale (positive) or takes free ones off it (negative), once per key. HF011: it would go below held and sold (detail: how many those are), HF006: no such product, HF009: the key was used for another adjustment.';
 
+CREATE OR REPLACE FUNCTION public.admin_operations_guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'DELETE' then
+    raise exception using errcode = 'HF005', message = 'an operation on record is never deleted';
+  end if;
+  if old.outcome is not null
+    or (new.operation_id, new.request_fingerprint, new.action, new.target_kind, new.target, new.operator, new.reason,
+        new.request, new.before, new.requested_at)
+      is distinct from (old.operation_id, old.request_fingerprint, old.action, old.target_kind, old.target, old.operator,
+        old.reason, old.request, old.before, old.requested_at) then
+    raise exception using errcode = 'HF005', message = 'an operation on record is finished once and never changed';
+  end if;
+  return new;
+end
+$function$;
+comment on function admin_operations_guard() is NULL;
+
 CREATE OR REPLACE FUNCTION public.advance_refund(p_request_key text, p_n integer)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1944,6 +2056,31 @@ begin
 end
 $function$;
 comment on function advance_refund(p_request_key text, p_n integer) is NULL;
+
+CREATE OR REPLACE FUNCTION public.begin_operation(p_operation_id uuid, p_request_fingerprint text, p_action text, p_target_kind text, p_target text, p_operator text, p_reason text, p_request jsonb)
+ RETURNS admin_operations
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_operation admin_operations%rowtype;
+begin
+  perform _require_read_committed();
+  insert into admin_operations
+    (operation_id, request_fingerprint, action, target_kind, target, operator, reason, request, before)
+  values (
+    p_operation_id, p_request_fingerprint, p_action, p_target_kind, p_target, p_operator, p_reason, p_request,
+    _operation_snapshot(p_target_kind, p_target))
+  on conflict do nothing;
+  select * into v_operation from admin_operations where operation_id = p_operation_id;
+  if v_operation.request_fingerprint <> p_request_fingerprint then
+    raise exception using
+      errcode = 'HF009', message = 'this key was used for another operation', detail = p_operation_id::text;
+  end if;
+  return v_operation;
+end
+$function$;
+comment on function begin_operation(p_operation_id uuid, p_request_fingerprint text, p_action text, p_target_kind text, p_target text, p_operator text, p_reason text, p_request jsonb) is 'Writes down who wants what and why, with how it stands now. A known operation is answered as it is. HF009: another request.';
 
 CREATE OR REPLACE FUNCTION public.bind_payment_intent(p_checkout_id uuid, p_payment_intent_id text)
  RETURNS boolean
@@ -2341,6 +2478,42 @@ begin
 end
 $function$;
 comment on function drops_guard_currency() is NULL;
+CREATE OR REPLACE FUNCTION public.extend_checkout(p_checkout_id uuid, p_request_key text, p_seconds integer, OUT outcome text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_seconds_max constant integer := 600;
+  v_checkout checkouts%rowtype;
+begin
+  perform _begin_checkout(p_checkout_id);
+  v_checkout := _get_checkout(p_checkout_id);
+  outcome := case
+    when exists (select 1 from checkout_extensions where request_key = p_request_key) then 'known'
+    when not checkout_is_open(v_checkout.status) then 'checkout_closed'
+    when v_checkout.status = 'opening' then 'still_opening'
+    when clock_timestamp() >= v_checkout.expires_at then 'deadline_passed'
+    when p_seconds + coalesce(
+        (select sum(seconds) from checkout_extensions where checkout_id = p_checkout_id), 0) > v_seconds_max
+      then 'extension_too_long'
+    else 'extended'
+  end;
+  if outcome = 'extended' then
+    insert into checkout_extensions (request_key, checkout_id, seconds) values (p_request_key, p_checkout_id, p_seconds);
+    update checkouts set expires_at = expires_at + make_interval(secs => p_seconds) where id = p_checkout_id;
+    -- One payment has one deadline; only what is still held has a lease.
+    update inventory_reservations
+    set
+      expires_at = expires_at + make_interval(secs => p_seconds),
+      reclaim_after = reclaim_after + make_interval(secs => case status when 'held' then p_seconds else 0 end)
+    where checkout_id = p_checkout_id;
+  elsif outcome = 'known' then
+    outcome := 'extended';
+  end if;
+end
+$function$;
+comment on function extend_checkout(p_checkout_id uuid, p_request_key text, p_seconds integer, OUT outcome text) is 'Moves payment deadline and lease of an open checkout, once per key, at most 600 s in all. extended, or why not: checkout_closed, still_opening, deadline_passed, extension_too_long. HF006: no such checkout.';
 
 CREATE OR REPLACE FUNCTION public.find_inventory_drift(p_max integer DEFAULT 100)
  RETURNS TABLE(kind text, drop_product_id uuid, checkout_id uuid, detail jsonb)
@@ -2351,6 +2524,26 @@ AS $function$
   select kind, drop_product_id, checkout_id, detail from inventory_drift limit p_max;
 $function$;
 comment on function find_inventory_drift(p_max integer) is 'Every contradiction between counters, journal, reservations, checkouts and orders, by name. Empty: nothing is broken.';
+
+CREATE OR REPLACE FUNCTION public.finish_operation(p_operation_id uuid, p_outcome text, p_refusal text, p_result jsonb)
+ RETURNS admin_operations
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_operation admin_operations%rowtype;
+begin
+  perform _require_read_committed();
+  update admin_operations o
+  set
+    outcome = p_outcome, refusal = p_refusal, result = p_result, after = _operation_snapshot(o.target_kind, o.target),
+    finished_at = clock_timestamp()
+  where o.operation_id = p_operation_id and o.outcome is null;
+  select * into strict v_operation from admin_operations where operation_id = p_operation_id;
+  return v_operation;
+end
+$function$;
+comment on function finish_operation(p_operation_id uuid, p_outcome text, p_refusal text, p_result jsonb) is 'What came of it, with how it stands now; the first answer stays.';
 
 CREATE OR REPLACE FUNCTION public.inventory_reservations_guard()
  RETURNS trigger
@@ -2822,6 +3015,21 @@ end
 $function$;
 comment on function renew_lease(p_checkout_id uuid, p_reclaim_grace_seconds integer, p_hold_max_seconds integer, OUT payment_intent_id text, OUT status text, OUT renewed boolean, OUT grace_exceeded boolean, OUT hold_max_reached boolean) is 'Keeps an open checkout''s held units from being taken back until now + grace. Stops at deadline + hold max.';
 
+CREATE OR REPLACE FUNCTION public.replay_event(p_event_id text, OUT checkout_id uuid, OUT signal jsonb, OUT outcome text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  perform _require_read_committed();
+  update webhook_events e set tries = 0, quarantined_at = null, driven_at = clock_timestamp()
+  where e.event_id = p_event_id and e.outcome is null and e.checkout_id is not null;
+  select e.checkout_id, e.signal, e.outcome into checkout_id, signal, outcome
+  from webhook_events e where e.event_id = p_event_id;
+end
+$function$;
+comment on function replay_event(p_event_id text, OUT checkout_id uuid, OUT signal jsonb, OUT outcome text) is 'Clears quarantine and tries. No checkout: nobody judges it. An outcome: it has been judged, and nothing was changed.';
+
 CREATE OR REPLACE FUNCTION public.request_refund(p_request_key text, p_checkout_id uuid, p_amount_minor bigint, p_returned_lines jsonb, p_requested_by text, p_reason text, OUT outcome text, OUT amount_minor bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -2935,6 +3143,24 @@ end
 $function$;
 comment on function reserve_inventory_for_payment(p_payment_intent_id text, p_order_items jsonb, p_expiration_minutes integer) is 'Holds every line or none. True: held, or already held or confirmed with the same items (the deadline is not moved). False: a line is short or unknown. Raises 22023 for bad items, HF003 for other items, HF002 for a checkout''s id.';
 
+CREATE OR REPLACE FUNCTION public.resolve_incident(p_incident_id uuid, p_operation_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_is_resolved boolean;
+begin
+  perform _require_read_committed();
+  update incidents set resolved_at = clock_timestamp(), resolved_by = p_operation_id
+  where id = p_incident_id and resolved_at is null;
+  select coalesce(resolved_by = p_operation_id, false) into v_is_resolved from incidents
+  where id = p_incident_id;
+  return v_is_resolved;
+end
+$function$;
+comment on function resolve_incident(p_incident_id uuid, p_operation_id uuid) is NULL;
+
 CREATE OR REPLACE FUNCTION public.secure_units(p_checkout_id uuid, p_reclaim_grace_seconds integer)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3028,6 +3254,8 @@ $function$;
 comment on function take_unjudged_events(p_wait_seconds integer, p_tries_max integer, p_limit integer) is 'Events without outcome that have waited p_wait_seconds since they came or were last driven, oldest first.';
 
 -- triggers
+
+CREATE TRIGGER admin_operations_100_guard BEFORE DELETE OR UPDATE ON admin_operations FOR EACH ROW EXECUTE FUNCTION admin_operations_guard();
 
 CREATE TRIGGER checkout_lines_100_checkout AFTER INSERT ON checkout_lines REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION checkouts_must_exist();
 

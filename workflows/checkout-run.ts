@@ -10,13 +10,17 @@ import type {
 } from '../contracts/checkout';
 import {
   askStripeSignal,
+  cancelByOperatorUpdate,
   cancelSignal,
+  extendUpdate,
   openUpdate,
   paymentEventSignal,
   reportQuery,
 } from '../contracts/messages';
+import type { CancelByOperatorAnswer } from '../contracts/operations';
 import type { PaymentEvent } from '../contracts/payment-events';
 import type { CheckoutStatus } from '../contracts/statuses';
+import { Extensions } from './extensions';
 import { UndoStack } from './undo-stack';
 
 /** Where the saga goes next. */
@@ -35,6 +39,7 @@ const PENDING_EVENTS_MAX = 1_000;
 export class CheckoutRun {
   readonly input: CheckoutInput;
   readonly undo = new UndoStack<Unwinding, Turn>();
+  readonly extensions = new Extensions();
   status: CheckoutStatus = 'opening';
   phase = 'opening';
   opened: OpenedCheckout | null = null;
@@ -43,6 +48,9 @@ export class CheckoutRun {
   attempts = 0;
   isCancelRequested = false;
   isAskedAgain = false;
+  isCanceledByOperator = false;
+  /** The turn under way: what an operator may still do depends on it. */
+  turn: Turn['to'] = 'open';
   result: CheckoutResult | null = null;
   /** Judged, and not yet written as outcome: step 4, the release, or the end writes them. */
   readonly judgedIds: string[] = [];
@@ -61,6 +69,12 @@ export class CheckoutRun {
     });
     setHandler(cancelSignal, () => void (this.isCancelRequested = true), {
       description: 'The shopper gives up',
+    });
+    setHandler(cancelByOperatorUpdate, () => this.cancelByOperator(), {
+      description: 'An operator ends the payment, also an authorised or processing one',
+    });
+    setHandler(extendUpdate, (request) => this.extensions.ask(this.turn, request), {
+      description: 'An operator gives the buyer more time',
     });
     setHandler(askStripeSignal, () => void (this.isAskedAgain = true), {
       description: 'Read the payment from Stripe again',
@@ -83,8 +97,19 @@ export class CheckoutRun {
     return this.paymentIntentId;
   }
 
+  enter(turn: Turn): void {
+    this.turn = turn.to;
+    this.extensions.refuseUnless(turn.to);
+  }
+
   hasNews(): boolean {
-    return this.pending.length > 0 || this.isCancelRequested || this.isAskedAgain;
+    return (
+      this.pending.length > 0 ||
+      this.isCancelRequested ||
+      this.isAskedAgain ||
+      this.isCanceledByOperator ||
+      this.extensions.isAsked
+    );
   }
 
   hasPendingEvents(): boolean {
@@ -122,6 +147,25 @@ export class CheckoutRun {
   private async waitForAnswer(): Promise<OpenAnswer> {
     await CancellationScope.nonCancellable(() => condition(() => this.answer !== null));
     return this.answer as OpenAnswer;
+  }
+
+  /** Accepted also while the payment is being ended: from then on it is ended whatever its status. */
+  private cancelByOperator(): CancelByOperatorAnswer {
+    switch (this.turn) {
+      case 'capture':
+      case 'confirm':
+        return { outcome: 'refused', refusal: 'payment_won' };
+      case 'closed':
+        return { outcome: 'refused', refusal: 'checkout_closed' };
+      case 'open':
+      case 'create':
+      case 'wait':
+      case 'unwind':
+        this.isCanceledByOperator = true;
+        // An ending under way wakes up and looks again.
+        this.isAskedAgain = true;
+        return { outcome: 'accepted' };
+    }
   }
 
   private receive(event: PaymentEvent): void {

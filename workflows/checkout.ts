@@ -35,8 +35,11 @@ export async function checkout(input: CheckoutInput): Promise<CheckoutResult> {
 async function saga(run: CheckoutRun): Promise<CheckoutResult> {
   run.undo.add(undoOpen(run));
   let turn: Turn = isLate() ? NOT_OPENED : { to: 'open' };
-  while (turn.to !== 'closed') turn = await take(run, turn);
-  return turn.result;
+  for (;;) {
+    run.enter(turn);
+    if (turn.to === 'closed') return turn.result;
+    turn = await take(run, turn);
+  }
 }
 
 /** Only the wait may be cut short by a cancellation; every other turn finishes what it began. */

@@ -17,8 +17,8 @@ export interface EndPaymentPlan {
   pauseMaxSeconds: number;
   /** Nothing is held any more: the end is still needed, a lease is not. */
   isReleased: boolean;
-  /** An authorised or processing payment is cancelled as well. */
-  isVoid: boolean;
+  /** Whether an authorised or processing payment is cancelled as well; asked anew for each attempt. */
+  isVoid: () => boolean;
   /** Wakes the loop before its pause is over. */
   hasNews: () => boolean;
   /** Called with each round: what came meanwhile is judged by the re-read. */
@@ -64,7 +64,7 @@ export async function endPayment(plan: EndPaymentPlan): Promise<Ended> {
 }
 
 function attempt(plan: EndPaymentPlan, n: number, isReleased: boolean) {
-  const { checkoutId, amountMinor, currency, isVoid, reclaimGraceSeconds } = plan;
+  const { checkoutId, amountMinor, currency, reclaimGraceSeconds } = plan;
   const scheduleToStartMs = Math.floor((reclaimGraceSeconds * 1000) / 3);
   return unlessNotTaken(() =>
     stripe('end the payment, or learn how it ended', scheduleToStartMs).endPayment({
@@ -73,7 +73,7 @@ function attempt(plan: EndPaymentPlan, n: number, isReleased: boolean) {
       amountMinor,
       currency,
       isReleased,
-      isVoid,
+      isVoid: plan.isVoid(),
     }),
   );
 }

@@ -2,6 +2,6 @@
 export { checkout } from './checkout';
 export { cleanup } from './cleanup';
 export { inbox_sweep } from './inbox-sweep';
+export { operation } from './operation';
 export { reconcile } from './reconcile';
-export { refundOrder } from './refund-order';
 export { settlement } from './settlement';

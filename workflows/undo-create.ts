@@ -2,6 +2,7 @@
 import type { Unwinding } from '../contracts/checkout';
 import type { CheckoutRun, Turn } from './checkout-run';
 import { endPayment } from './end-payment';
+import { OPERATOR_CANCEL } from './operator-cancel';
 import { releaseUnproven } from './release-unproven';
 import type { Undo } from './undo-stack';
 import { showUnresolved } from './visibility';
@@ -23,13 +24,14 @@ export function undoCreate(run: CheckoutRun): Undo<Unwinding, Turn> {
         showUnresolved(run);
       },
       isReleased: false,
-      isVoid: unwinding.isVoid ?? false,
+      isVoid: () => run.isCanceledByOperator || (unwinding.isVoid ?? false),
     });
     switch (ended.outcome) {
       case 'succeeded':
         return { to: 'confirm' };
       case 'authorised':
-        return { to: 'capture' };
+        // Authorised in the moment before the operator's cancel came.
+        return run.isCanceledByOperator ? { to: 'unwind', unwinding: OPERATOR_CANCEL } : { to: 'capture' };
       case 'canceled':
       case 'unbound':
         return 'undone';

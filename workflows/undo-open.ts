@@ -1,6 +1,7 @@
 // Undo of step 1: close the row and give the units back. Runs last, so the payment has been ended before.
 import type { Unwinding } from '../contracts/checkout';
 import type { CheckoutRun, Turn } from './checkout-run';
+import { OPERATOR_CANCEL } from './operator-cancel';
 import { closeUnboundCheckout, releaseCheckout } from './steps';
 import type { Undo } from './undo-stack';
 
@@ -17,7 +18,8 @@ async function closeUnbound(run: CheckoutRun, unwinding: Unwinding): Promise<Tur
   return closed.outcome === 'bound' ? { to: 'open' } : { to: 'closed', result: closed.closed };
 }
 
-async function release(run: CheckoutRun, { status, failureCode }: Unwinding): Promise<Turn> {
+async function release(run: CheckoutRun, unwinding: Unwinding): Promise<Turn> {
+  const { status, failureCode } = run.isCanceledByOperator ? OPERATOR_CANCEL : unwinding;
   if (status === 'refused') throw new Error('A checkout with a bound payment is never refused.');
   const result = await releaseCheckout({
     checkoutId: run.checkoutId,

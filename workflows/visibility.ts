@@ -23,6 +23,10 @@ export function showBound(run: CheckoutRun): void {
     { key: paymentIntentIdAttribute, value: run.boundId },
     { key: amountMinorAttribute, value: run.open.amountMinor },
   ]);
+  showWaiting(run);
+}
+
+export function showWaiting(run: CheckoutRun): void {
   const deadline = new Date(run.deadlineMs).toISOString();
   showPhase(run, `waiting for the payment until ${deadline}`);
 }

@@ -2,16 +2,17 @@
 import { ActivityFailure, condition, isCancellation } from '@temporalio/workflow';
 
 import type { PaymentReading } from '../activities/read-payment';
-import type { FailureCode, Unwinding } from '../contracts/checkout';
+import type { FailureCode } from '../contracts/checkout';
 import { isHardDecline, type PaymentEvent } from '../contracts/payment-events';
 import type { UnpaidStatus } from '../contracts/statuses';
 import type { CheckoutRun, Turn } from './checkout-run';
+import { extend } from './extensions';
+import { OPERATOR_CANCEL } from './operator-cancel';
 import { openIncident, recordDecline, recordProcessing, stripeLook } from './steps';
 import { showBound, showProcessing } from './visibility';
 
 const LOOK_MAX_MS = 20_000;
 const LOOK_MIN_MS = 1_000;
-const OPERATOR_CANCEL: Unwinding = { status: 'canceled', failureCode: null, isVoid: true };
 
 export async function waitStep(run: CheckoutRun): Promise<Turn> {
   showBound(run);
@@ -31,10 +32,19 @@ export async function waitStep(run: CheckoutRun): Promise<Turn> {
   }
 }
 
-/** One piece of news. Events come before the shopper's cancel: a payment that won the race is an order. */
+/**
+ * One piece of news. Events come before the shopper's cancel: a payment that won the race is an order. An operator's cancel
+ * comes before both, because ending the payment begins with asking Stripe, and lets go of what is only authorised.
+ */
 async function judge(run: CheckoutRun): Promise<Turn | null> {
+  if (run.isCanceledByOperator) return { to: 'unwind', unwinding: OPERATOR_CANCEL };
   const event = run.nextEvent();
   if (event !== undefined) return judgeEvent(run, event);
+  const extension = run.extensions.next();
+  if (extension !== undefined) {
+    await extend(run, extension);
+    return null;
+  }
   if (run.isAskedAgain) {
     run.isAskedAgain = false;
     return reread(run);

@@ -282,6 +282,7 @@ async function openApi(
       windowSeconds: options.policy?.windowSeconds ?? POLICY.windowSeconds,
       inFlightMax: 200,
       openDeadlineMs: 20_000,
+      operationWaitMs: 10_000,
       ...options.settings,
     },
   });

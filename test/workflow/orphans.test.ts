@@ -59,6 +59,8 @@ function create(checkoutId: string, opened: Awaited<ReturnType<typeof open>>): P
       isCheckoutRunning: () => Promise.resolve(true),
       signalCheckout: () => Promise.resolve(true),
       askCheckout: () => Promise.resolve(true),
+      cancelByOperator: () => Promise.resolve(null),
+      extendCheckout: () => Promise.resolve(null),
     },
   });
   return new MockActivityEnvironment().run(createPayment, {
