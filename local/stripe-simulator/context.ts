@@ -2,6 +2,7 @@
 
 import type { Clock } from './clock';
 import type { EventRules } from './event-rules';
+import type { Random } from './random';
 import type { Store } from './store';
 import type { Cause } from './types';
 
@@ -13,6 +14,7 @@ export interface Context {
   readonly clock: Clock;
   readonly cause: Cause;
   readonly eventRules: EventRules;
+  readonly random: Random;
   /** The simulator's own address, for links to its pages. */
   readonly baseUrl: string;
 }

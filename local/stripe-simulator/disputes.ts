@@ -19,7 +19,7 @@ const VERDICT_SECONDS = 5;
 export function openDispute(context: Context, charge: ChargeObject, reason = 'fraudulent'): DisputeObject {
   const created = context.clock.nowSeconds();
   const dispute: DisputeObject = {
-    id: randomId('dp'),
+    id: randomId(context.random, 'dp'),
     object: 'dispute',
     amount: charge.amount_captured - charge.amount_refunded,
     balance_transactions: [],
@@ -123,7 +123,7 @@ function putDispute(context: Context, dispute: DisputeObject): DisputeObject {
 
 export function warnOfFraud(context: Context, charge: ChargeObject): void {
   const warning = {
-    id: randomId('issfr'),
+    id: randomId(context.random, 'issfr'),
     object: 'radar.early_fraud_warning',
     actionable: true,
     charge: charge.id,

@@ -4,6 +4,7 @@ import { invalidRequest } from './errors';
 import type { Form } from './form';
 import { randomId } from './ids';
 import { integer, metadata, oneOf, readParams, shape, text } from './params';
+import { SYSTEM_RANDOM } from './random';
 import type { Metadata } from './types';
 
 const RULES_MAX = 200;
@@ -45,7 +46,7 @@ export class EventRules {
     }
     if (this.rules.length >= RULES_MAX) throw invalidRequest(`At most ${RULES_MAX} rules; clear them first.`);
     const rule: EventRule = {
-      id: randomId('evrule', 8),
+      id: randomId(SYSTEM_RANDOM, 'evrule', 8),
       type: params.type ?? '*',
       generate: params.generate ?? 'twice',
       times,

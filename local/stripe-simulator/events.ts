@@ -50,7 +50,7 @@ function makeEvent(
 ): void {
   const { store } = context;
   const event: EventObject = {
-    id: randomId('evt'),
+    id: randomId(context.random, 'evt'),
     object: 'event',
     api_version: API_VERSION,
     created: context.clock.nowSeconds(),
@@ -73,7 +73,7 @@ function makeEvent(
 function addDeliveries(context: Context, eventId: string, endpointId: string): void {
   const policy = readMeta(context.store).policy;
   for (let copy = 1; copy <= Math.min(policy.copies, COPIES_MAX); copy += 1) {
-    const spreadMs = policy.shuffle ? Math.random() * SHUFFLE_SPREAD_MS : 0;
+    const spreadMs = policy.shuffle ? context.random.below(SHUFFLE_SPREAD_MS) : 0;
     context.store.put('deliveries', {
       id: `${eventId}:${endpointId}:${copy}`,
       event: eventId,

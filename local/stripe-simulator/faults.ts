@@ -7,6 +7,7 @@ import { OPERATIONS } from './operations';
 import type { Route } from './operations';
 import { flag, integer, metadata, oneOf, opaque, readParams, shape, text } from './params';
 import type { Reader } from './params';
+import { SYSTEM_RANDOM } from './random';
 import type { Store } from './store';
 
 const LATENCY_MS_MAX = 600_000;
@@ -127,7 +128,7 @@ export class Faults {
   add(fault: Fault): FaultRule {
     if (this.rules.length >= RULES_MAX)
       throw invalidRequest(`At most ${RULES_MAX} faults; clear them first.`);
-    const rule: FaultRule = { ...fault, id: randomId('fault', 8), skipped: 0, applied: 0 };
+    const rule: FaultRule = { ...fault, id: randomId(SYSTEM_RANDOM, 'fault', 8), skipped: 0, applied: 0 };
     this.rules.push(rule);
     return rule;
   }

@@ -11,6 +11,7 @@ import { lockDataDir } from './lock';
 import { redactingLog, SILENT } from './log';
 import type { Log } from './log';
 import { ensureMeta, readMeta } from './meta';
+import { SYSTEM_RANDOM, seededRandom } from './random';
 import { createSimulator } from './simulator';
 import { Store } from './store';
 import { Dispatcher } from './webhooks/dispatcher';
@@ -29,6 +30,8 @@ export interface SimulatorOptions {
   readonly dataDir: string | null;
   /** A running journal below this size is not compacted. */
   readonly compactBytesMin?: number;
+  /** The same ids and the same shuffling in every run; in memory only, for the ids of a journal would come again. */
+  readonly seed?: string;
   readonly log?: Log;
 }
 
@@ -43,6 +46,9 @@ export interface RunningSimulator {
  * journal is damaged anywhere but at its torn end.
  */
 export async function startSimulator(options: SimulatorOptions): Promise<RunningSimulator> {
+  if (options.seed !== undefined && options.dataDir !== null) {
+    throw new Error('a seed needs a simulator in memory: with a journal its ids would come again');
+  }
   const log = redactingLog(options.log ?? SILENT);
   const unlock = options.dataDir === null ? () => {} : await lockDataDir(options.dataDir);
   const store = new Store();
@@ -50,7 +56,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Running
   try {
     journal = options.dataDir === null ? null : new Journal(options.dataDir, options.compactBytesMin);
     if (journal) keepJournal(store, journal, log);
-    return await run(store, journal, unlock, options.port, log);
+    return await run(store, journal, unlock, options, log);
   } catch (error) {
     journal?.close();
     unlock();
@@ -75,17 +81,18 @@ async function run(
   store: Store,
   journal: Journal | null,
   unlock: () => void,
-  wantedPort: number,
+  options: SimulatorOptions,
   log: Log,
 ): Promise<RunningSimulator> {
-  ensureMeta(store);
+  const random = options.seed === undefined ? SYSTEM_RANDOM : seededRandom(options.seed);
+  ensureMeta(store, random);
   const clock = createClock(store);
   store.transaction(() => pruneKeys(store, clock));
   let url = '';
-  const simulator = createSimulator(store, clock, log, () => url);
-  const dispatcher = new Dispatcher(store, clock, log);
+  const simulator = createSimulator({ store, clock, log, random, baseUrl: () => url });
+  const dispatcher = new Dispatcher(store, clock, log, random);
   const server = createHttpServer(simulator, new Faults(store), dispatcher);
-  const port = await listen(server, wantedPort);
+  const port = await listen(server, options.port);
   url = `http://${HOST}:${port}`;
   const { policy } = readMeta(store);
   if (policy.mode !== 'deliver')

@@ -1,6 +1,6 @@
 // The simulator as a process of its own: `node --import tsx local/stripe-simulator/main.ts`.
 // Environment: STRIPE_SIMULATOR_PORT (12111; 0 = free port), STRIPE_SIMULATOR_DATA_DIR (none = memory only),
-// STRIPE_SIMULATOR_COMPACT_BYTES (for tests), LOG_LEVEL.
+// STRIPE_SIMULATOR_SEED (same ids in every run; memory only), STRIPE_SIMULATOR_COMPACT_BYTES (for tests), LOG_LEVEL.
 
 import pino from 'pino';
 import { startSimulator } from './index';
@@ -12,6 +12,7 @@ async function main(): Promise<void> {
     STRIPE_SIMULATOR_PORT: port,
     STRIPE_SIMULATOR_DATA_DIR: dataDir,
     STRIPE_SIMULATOR_COMPACT_BYTES: compactBytes,
+    STRIPE_SIMULATOR_SEED: seed,
     LOG_LEVEL: level,
   } = process.env;
   const log = pino({ name: 'stripe-simulator', level: level || 'info' });
@@ -19,6 +20,7 @@ async function main(): Promise<void> {
     const simulator = await startSimulator({
       port: port ? Number(port) : PORT_DEFAULT,
       dataDir: dataDir || null,
+      ...(seed && { seed }),
       ...(compactBytes && { compactBytesMin: Number(compactBytes) }),
       log,
     });

@@ -1,6 +1,7 @@
 // The single `meta` record: account id, clock offset, webhook policy, settings.
 
 import { randomId } from './ids';
+import type { Random } from './random';
 import type { MetaRecord, WebhookPolicy } from './records';
 import { DEFAULT_SETTINGS } from './settings';
 import type { Store } from './store';
@@ -14,7 +15,7 @@ export const DEFAULT_POLICY: WebhookPolicy = {
 };
 
 /** The account id is drawn once and stays with the data: the product's database remembers it. */
-export function ensureMeta(store: Store): void {
+export function ensureMeta(store: Store, random: Random): void {
   const meta = store.get('meta', 'meta');
   if (meta) {
     store.transaction(() => store.put('meta', completed(meta)));
@@ -23,7 +24,7 @@ export function ensureMeta(store: Store): void {
   store.transaction(() =>
     store.put('meta', {
       id: 'meta',
-      accountId: randomId('acct', 16),
+      accountId: randomId(random, 'acct', 16),
       clockOffsetSeconds: 0,
       policy: DEFAULT_POLICY,
       settings: DEFAULT_SETTINGS,

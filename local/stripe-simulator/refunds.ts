@@ -37,10 +37,10 @@ export function createRefund(context: Context, _id: string, form: Form): Outcome
   const amount = checkRefundable(context, charge, params.amount);
   const late = lateOutcome(context, charge);
   const refund: RefundObject = {
-    id: randomId('re'),
+    id: randomId(context.random, 're'),
     object: 'refund',
     amount,
-    balance_transaction: randomId('txn'),
+    balance_transaction: randomId(context.random, 'txn'),
     charge: charge.id,
     created: context.clock.nowSeconds(),
     currency: charge.currency,
@@ -174,7 +174,7 @@ export function failRefund(context: Context, refund: RefundObject): RefundObject
     ...rest,
     status: 'failed',
     failure_reason: 'expired_or_canceled_card',
-    failure_balance_transaction: randomId('txn'),
+    failure_balance_transaction: randomId(context.random, 'txn'),
   });
   addRefunded(context, requireCharge(context, refund.charge), -refund.amount);
   recordEvent(context, 'refund.updated', failed, { status: refund.status });

@@ -8,6 +8,7 @@ import { noSuch } from './errors';
 import { pruneKeys } from './idempotency';
 import { Limits } from './limits';
 import type { Log } from './log';
+import type { Random } from './random';
 import { Requests } from './requests';
 import type { Store } from './store';
 
@@ -19,6 +20,7 @@ export interface Simulator {
   readonly requests: Requests;
   readonly limits: Limits;
   readonly eventRules: EventRules;
+  readonly random: Random;
   /** `requestId` and `key` become the cause of the events; null = the outside world. */
   readonly context: (requestId: string | null, key: string | null) => Context;
   /** An action of the outside world on a PaymentIntent, in its own transaction. */
@@ -29,13 +31,17 @@ export interface Simulator {
   readonly tick: () => void;
 }
 
-export function createSimulator(store: Store, clock: Clock, log: Log, baseUrl: () => string): Simulator {
+export function createSimulator(
+  parts: Pick<Simulator, 'store' | 'clock' | 'log' | 'random' | 'baseUrl'>,
+): Simulator {
+  const { store, clock, random, baseUrl } = parts;
   const eventRules = new EventRules();
   const context = (requestId: string | null, key: string | null): Context => ({
     store,
     clock,
     cause: { id: requestId, idempotency_key: key },
     eventRules,
+    random,
     baseUrl: baseUrl(),
   });
   const actFrom = (actions: typeof INTENT_ACTIONS) => (name: string, id: string) => {
@@ -44,10 +50,7 @@ export function createSimulator(store: Store, clock: Clock, log: Log, baseUrl: (
     return store.transaction(() => action(context(null, null), id));
   };
   return {
-    store,
-    clock,
-    log,
-    baseUrl,
+    ...parts,
     requests: new Requests(),
     limits: new Limits(),
     eventRules,

@@ -36,7 +36,7 @@ export function createApiHandler(simulator: Simulator, faults: Faults) {
       send(response, preflightReply(url.pathname));
       return;
     }
-    const requestId = randomId('req', 14);
+    const requestId = randomId(simulator.random, 'req', 14);
     const line = noteArrival(simulator, request, response, url, requestId);
     const headers = {
       ...replyHeaders(request, requestId),

@@ -70,7 +70,7 @@ function runMeanwhile(simulator: Simulator, fault: FaultRule, target: string): v
     id: subject,
     form: about,
     audience: 'secret',
-    requestId: randomId('req', 14),
+    requestId: randomId(simulator.random, 'req', 14),
   } as const;
   const outcome = execute(context, { ...call, keyed: undefined });
   simulator.log.info({ operation: name, id: subject, status: outcome.status }, 'meanwhile executed');

@@ -38,7 +38,7 @@ function challenge(
   method: PaymentMethodRecord,
   returnUrl: string | null,
 ): PaymentIntentRecord {
-  const challengeToken = randomText(24);
+  const challengeToken = randomText(context.random, 24);
   const url = `${context.baseUrl}/3ds/${record.id}/${challengeToken}`;
   const waiting = moveTo(
     context,

@@ -70,7 +70,8 @@ function pay(
     captured: true,
     amount_captured: record.object.amount,
     outcome: AUTHORISED,
-    balance_transaction: record.object.capture_method === 'automatic' ? randomId('txn') : null,
+    balance_transaction:
+      record.object.capture_method === 'automatic' ? randomId(context.random, 'txn') : null,
   });
   recordEvent(context, 'charge.succeeded', charge);
   return succeed(context, record, charge, method);
@@ -108,7 +109,7 @@ export function succeed(
 /** With `automatic_async` the balance transaction comes later than the success, in `charge.updated`. */
 export function settleBalance(context: Context, charge: ChargeObject): void {
   if (charge.balance_transaction !== null) return;
-  const settled = putCharge(context, { ...charge, balance_transaction: randomId('txn') });
+  const settled = putCharge(context, { ...charge, balance_transaction: randomId(context.random, 'txn') });
   recordEvent(context, 'charge.updated', settled, { balance_transaction: null });
 }
 
@@ -132,7 +133,7 @@ export function captureHeld(
     ...before,
     captured: true,
     amount_captured: amountMinor,
-    balance_transaction: randomId('txn'),
+    balance_transaction: randomId(context.random, 'txn'),
   });
   recordEvent(context, 'charge.captured', charge, { captured: false });
   return succeed(context, record, charge, method);

@@ -4,6 +4,7 @@ import type { Clock } from '../clock';
 import { eventView } from '../events';
 import type { Log } from '../log';
 import { readMeta } from '../meta';
+import type { Random } from '../random';
 import type { DeliveryAttempt, DeliveryRecord } from '../records';
 import type { Change, Store } from '../store';
 import { signingSecrets } from './endpoints';
@@ -19,6 +20,7 @@ export class Dispatcher {
   private readonly store: Store;
   private readonly clock: Clock;
   private readonly log: Log;
+  private readonly random: Random;
   private readonly stop = new AbortController();
   private readonly timers = new Map<string, NodeJS.Timeout>();
   /** Ready or being sent: kept out of the schedule, so that nothing is sent twice at once. */
@@ -27,10 +29,11 @@ export class Dispatcher {
   /** Open requests. */
   private sending = 0;
 
-  constructor(store: Store, clock: Clock, log: Log) {
+  constructor(store: Store, clock: Clock, log: Log, random: Random) {
     this.store = store;
     this.clock = clock;
     this.log = log;
+    this.random = random;
     store.onCommit((changes) => this.committed(changes));
   }
 
@@ -54,7 +57,7 @@ export class Dispatcher {
   async flush(order: FlushOrder): Promise<number> {
     const held = [...this.store.all('deliveries')].filter(({ state }) => state === 'held');
     if (order === 'reverse') held.reverse();
-    if (order === 'shuffle') shuffle(held);
+    if (order === 'shuffle') shuffle(held, this.random);
     for (const { id } of held) this.inFlight.add(id);
     let isAnswered = true;
     for (const delivery of held) {
@@ -177,9 +180,9 @@ export class Dispatcher {
   }
 }
 
-function shuffle<T>(items: T[]): void {
+function shuffle<T>(items: T[], random: Random): void {
   for (let i = items.length - 1; i > 0; i -= 1) {
-    const j = Math.floor(Math.random() * (i + 1));
+    const j = random.below(i + 1);
     const [a, b] = [items[i], items[j]];
     if (a !== undefined && b !== undefined) [items[i], items[j]] = [b, a];
   }

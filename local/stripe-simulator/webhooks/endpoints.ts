@@ -37,7 +37,7 @@ export function createEndpoint(context: Context, _id: string, form: Form): Outco
     throw invalidRequest(`You have reached the maximum of ${ENDPOINTS_MAX} test webhook endpoints.`);
   }
   const object: WebhookEndpointObject = {
-    id: randomId('we'),
+    id: randomId(context.random, 'we'),
     object: 'webhook_endpoint',
     api_version: params.api_version ?? null,
     application: null,
@@ -49,7 +49,7 @@ export function createEndpoint(context: Context, _id: string, form: Form): Outco
     status: 'enabled',
     url,
   };
-  const secret = randomId('whsec', 32);
+  const secret = randomId(context.random, 'whsec', 32);
   context.store.put('webhook_endpoints', { id: object.id, object, secret });
   return ok({ ...object, secret });
 }
@@ -58,7 +58,7 @@ export function createEndpoint(context: Context, _id: string, form: Form): Outco
 export function rollSecret(context: Context, id: string, oldForSeconds: number): object {
   return context.store.transaction(() => {
     const record = requireEndpoint(context, id);
-    const secret = randomId('whsec', 32);
+    const secret = randomId(context.random, 'whsec', 32);
     const previousSecret = {
       secret: record.secret,
       untilMs: context.clock.nowMs() + oldForSeconds * 1000,
