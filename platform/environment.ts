@@ -165,6 +165,8 @@ function stripeFaults(env: Environment): [boolean, string, string][] {
   const isLive = isLiveKey(env.STRIPE_SECRET_KEY);
   const isPublishableLive = env.STRIPE_PUBLISHABLE_KEY?.startsWith('pk_live_') ?? false;
   const bothSet = env.STRIPE_SECRET_KEY !== undefined && env.STRIPE_PUBLISHABLE_KEY !== undefined;
+  // Without a secret key the simulator stands in: a page must not be handed a live key to type a card into.
+  const isPageAloneLive = isPublishableLive && env.STRIPE_SECRET_KEY === undefined;
   return [
     [
       isLive && env.STRIPE_LIVE_MODE !== 'on',
@@ -172,6 +174,7 @@ function stripeFaults(env: Environment): [boolean, string, string][] {
       'is a live key; set STRIPE_LIVE_MODE=on to use it',
     ],
     [isLive && env.STRIPE_API_BASE !== undefined, 'STRIPE_API_BASE', 'is refused with a live key'],
+    [isPageAloneLive, 'STRIPE_PUBLISHABLE_KEY', 'is a live key, and there is no STRIPE_SECRET_KEY beside it'],
     [
       bothSet && isLive !== isPublishableLive,
       'STRIPE_PUBLISHABLE_KEY',

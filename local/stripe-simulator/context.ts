@@ -1,6 +1,7 @@
 // What an operation may touch, and what it answers with.
 
 import type { Clock } from './clock';
+import type { EventRules } from './event-rules';
 import type { Store } from './store';
 import type { Cause } from './types';
 
@@ -11,6 +12,7 @@ export interface Context {
   readonly store: Store;
   readonly clock: Clock;
   readonly cause: Cause;
+  readonly eventRules: EventRules;
   /** The simulator's own address, for links to its pages. */
   readonly baseUrl: string;
 }

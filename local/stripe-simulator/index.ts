@@ -8,7 +8,7 @@ import { createHttpServer } from './http/server';
 import { pruneKeys } from './idempotency';
 import { Journal } from './journal';
 import { lockDataDir } from './lock';
-import { SILENT } from './log';
+import { redactingLog, SILENT } from './log';
 import type { Log } from './log';
 import { ensureMeta, readMeta } from './meta';
 import { createSimulator } from './simulator';
@@ -27,6 +27,8 @@ export interface SimulatorOptions {
   readonly port: number;
   /** Folder of the journal; null keeps everything in memory and forgets it at the end. */
   readonly dataDir: string | null;
+  /** A running journal below this size is not compacted. */
+  readonly compactBytesMin?: number;
   readonly log?: Log;
 }
 
@@ -41,19 +43,32 @@ export interface RunningSimulator {
  * journal is damaged anywhere but at its torn end.
  */
 export async function startSimulator(options: SimulatorOptions): Promise<RunningSimulator> {
-  const log = options.log ?? SILENT;
+  const log = redactingLog(options.log ?? SILENT);
   const unlock = options.dataDir === null ? () => {} : await lockDataDir(options.dataDir);
   const store = new Store();
   let journal: Journal | null = null;
   try {
-    journal = options.dataDir === null ? null : new Journal(options.dataDir);
-    if (journal) store.attach(journal);
+    journal = options.dataDir === null ? null : new Journal(options.dataDir, options.compactBytesMin);
+    if (journal) keepJournal(store, journal, log);
     return await run(store, journal, unlock, options.port, log);
   } catch (error) {
     journal?.close();
     unlock();
     throw error;
   }
+}
+
+/** State from the journal, and from then on a journal that stays in proportion to it. */
+function keepJournal(store: Store, journal: Journal, log: Log): void {
+  store.attach(journal);
+  store.onCommit(() => {
+    if (!journal.isOvergrown) return;
+    try {
+      store.compact();
+    } catch (err) {
+      log.error({ err }, 'journal not compacted, it goes on growing');
+    }
+  });
 }
 
 async function run(

@@ -2,9 +2,11 @@
 
 import type { Clock } from './clock';
 import type { Context } from './context';
-import { INTENT_ACTIONS, REFUND_ACTIONS, runDueJobs } from './control/actions';
+import { EventRules } from './event-rules';
+import { DISPUTE_ACTIONS, INTENT_ACTIONS, REFUND_ACTIONS, runDueJobs } from './control/actions';
 import { noSuch } from './errors';
 import { pruneKeys } from './idempotency';
+import { Limits } from './limits';
 import type { Log } from './log';
 import { Requests } from './requests';
 import type { Store } from './store';
@@ -15,20 +17,25 @@ export interface Simulator {
   readonly log: Log;
   readonly baseUrl: () => string;
   readonly requests: Requests;
+  readonly limits: Limits;
+  readonly eventRules: EventRules;
   /** `requestId` and `key` become the cause of the events; null = the outside world. */
   readonly context: (requestId: string | null, key: string | null) => Context;
   /** An action of the outside world on a PaymentIntent, in its own transaction. */
   readonly act: (action: string, id: string) => object;
   readonly actOnRefund: (action: string, id: string) => object;
+  readonly actOnDispute: (action: string, id: string) => object;
   /** Runs what is due on the simulator's clock. */
   readonly tick: () => void;
 }
 
 export function createSimulator(store: Store, clock: Clock, log: Log, baseUrl: () => string): Simulator {
+  const eventRules = new EventRules();
   const context = (requestId: string | null, key: string | null): Context => ({
     store,
     clock,
     cause: { id: requestId, idempotency_key: key },
+    eventRules,
     baseUrl: baseUrl(),
   });
   const actFrom = (actions: typeof INTENT_ACTIONS) => (name: string, id: string) => {
@@ -42,9 +49,12 @@ export function createSimulator(store: Store, clock: Clock, log: Log, baseUrl: (
     log,
     baseUrl,
     requests: new Requests(),
+    limits: new Limits(),
+    eventRules,
     context,
     act: actFrom(INTENT_ACTIONS),
     actOnRefund: actFrom(REFUND_ACTIONS),
+    actOnDispute: actFrom(DISPUTE_ACTIONS),
     tick: () => {
       store.transaction(() => {
         runDueJobs(context(null, null));

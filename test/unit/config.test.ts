@@ -101,6 +101,21 @@ describe('loadConfig', () => {
       { STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_PUBLISHABLE_KEY: 'pk_live_1' },
       /^STRIPE_PUBLISHABLE_KEY/,
     ],
+    [
+      'a live secret key with a test publishable key',
+      { STRIPE_SECRET_KEY: 'sk_live_1', STRIPE_PUBLISHABLE_KEY: 'pk_test_1', STRIPE_LIVE_MODE: 'on' },
+      /^STRIPE_PUBLISHABLE_KEY/,
+    ],
+    [
+      'a restricted live key without the switch',
+      { STRIPE_SECRET_KEY: 'rk_live_1', STRIPE_PUBLISHABLE_KEY: 'pk_live_1', STRIPE_LIVE_MODE: 'off' },
+      /^STRIPE_SECRET_KEY is a live key/,
+    ],
+    [
+      'a live publishable key beside the simulator',
+      { STRIPE_PUBLISHABLE_KEY: 'pk_live_1', STRIPE_LIVE_MODE: 'on' },
+      /^STRIPE_PUBLISHABLE_KEY is a live key/,
+    ],
     ['a secret key alone', { STRIPE_SECRET_KEY: 'sk_test_1' }, /^STRIPE_PUBLISHABLE_KEY/],
     ['another way to capture', { CAPTURE_METHOD: 'later' }, /^CAPTURE_METHOD/],
     ['check-only reservations', { RESERVATIONS: 'check-only' }, /^RESERVATIONS only "on" is supported yet/],

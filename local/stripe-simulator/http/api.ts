@@ -6,9 +6,11 @@ import { StripeApiError } from '../errors';
 import type { FaultRule, Faults } from '../faults';
 import { findStored, inFlightError, keyedRequest } from '../idempotency';
 import { randomId } from '../ids';
+import { readMeta } from '../meta';
 import { findRoute } from '../operations';
 import type { Route } from '../operations';
 import type { IdempotencyRecord } from '../records';
+import { redactText } from '../redact';
 import type { RequestLine } from '../requests';
 import type { Simulator } from '../simulator';
 import { API_VERSION } from '../version';
@@ -47,7 +49,8 @@ export function createApiHandler(simulator: Simulator, faults: Faults) {
       await answer(simulator, faults, inFlight, call, parsed.route, response, headers);
     } catch (error) {
       if (error instanceof StripeApiError) {
-        send(response, wireReply(simulator, error.toOutcome(), requestId, headers));
+        const all = { ...headers, ...error.headers };
+        send(response, wireReply(simulator, error.toOutcome(), requestId, all));
         return;
       }
       // A caller who hung up while sending gets no answer and is no error of ours.
@@ -69,7 +72,7 @@ function noteArrival(
   const key = request.headers['idempotency-key'];
   const line = simulator.requests.arrived({
     operation: findRoute(request.method ?? '', url.pathname)?.operation.name ?? 'unknown',
-    path: url.pathname,
+    path: redactText(url.pathname),
     request_id: requestId,
     idempotency_key: typeof key === 'string' ? key : null,
   });
@@ -109,19 +112,23 @@ async function answer(
   headers: Readonly<Record<string, string>>,
 ): Promise<void> {
   const { stored, keyed } = call;
-  if (!stored && keyed && inFlight.has(keyed.id)) throw inFlightError(keyed.key);
+  const { settings } = readMeta(simulator.store);
+  simulator.limits.admit(route, settings);
+  if (!stored && keyed && inFlight.has(keyed.id)) throw inFlightError(keyed.key, settings.conflict_type);
   const fault = faults.take({ route, form: call.form, isReplay: stored !== undefined });
   let reply: WireReply;
   if (stored) {
     if (fault) await wait(fault.latencyMs);
     reply = replayReply(simulator, stored, headers);
   } else {
+    const unlock = simulator.limits.lock(route, call.form, settings);
     if (keyed) inFlight.add(keyed.id);
     try {
       const outcome = await perform(simulator, call, route, fault);
       reply = wireReply(simulator, outcome, call.requestId, { ...headers, ...spoiltHeaders(fault) });
     } finally {
       if (keyed) inFlight.delete(keyed.id);
+      unlock();
     }
   }
   if (fault && fault.latencyAfterMs > 0) await wait(fault.latencyAfterMs);

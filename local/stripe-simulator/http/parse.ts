@@ -9,6 +9,7 @@ import { findRoute } from '../operations';
 import type { Route } from '../operations';
 import { checkClientSecret } from '../payment-intents/finish';
 import { requireIntent } from '../payment-intents/record';
+import { redactText } from '../redact';
 import type { Simulator } from '../simulator';
 import { API_VERSION } from '../version';
 import { authenticate, secretKeyRequired } from './auth';
@@ -43,7 +44,7 @@ export async function parse(simulator: Simulator, request: IncomingMessage, url:
   if (!route) {
     throw refusal(
       404,
-      `Unrecognized request URL (${method}: ${url.pathname}). The Stripe simulator does not have it.`,
+      `Unrecognized request URL (${method}: ${redactText(url.pathname)}). The Stripe simulator does not have it.`,
     );
   }
   checkExpand(form);

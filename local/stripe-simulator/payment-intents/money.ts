@@ -15,6 +15,8 @@ import { moveTo } from './record';
 
 /** Online card payments by the buyer: seven days (https://docs.stripe.com/payments/place-a-hold-on-a-payment-method). */
 const AUTHORISATION_SECONDS = 7 * 86_400;
+/** From a success to the balance transaction of its charge. */
+const BALANCE_SECONDS = 1;
 
 export function testMethodOf(method: PaymentMethodRecord): TestMethod {
   const found = testMethodByName(method.testMethod);
@@ -96,13 +98,15 @@ export function succeed(
     { captures },
   );
   recordEvent(context, 'payment_intent.succeeded', paid.object);
-  settleBalance(context, charge);
+  if (charge.balance_transaction === null) {
+    scheduleJob(context, 'settle_balance', charge.id, BALANCE_SECONDS);
+  }
   afterPayment(context, charge.id, testMethodOf(method));
   return paid;
 }
 
 /** With `automatic_async` the balance transaction comes later than the success, in `charge.updated`. */
-function settleBalance(context: Context, charge: ChargeObject): void {
+export function settleBalance(context: Context, charge: ChargeObject): void {
   if (charge.balance_transaction !== null) return;
   const settled = putCharge(context, { ...charge, balance_transaction: randomId('txn') });
   recordEvent(context, 'charge.updated', settled, { balance_transaction: null });

@@ -3,13 +3,13 @@
 import type { Clock } from '../clock';
 import { eventView } from '../events';
 import type { Log } from '../log';
+import { readMeta } from '../meta';
 import type { DeliveryAttempt, DeliveryRecord } from '../records';
 import type { Change, Store } from '../store';
+import { signingSecrets } from './endpoints';
 import { sendWebhook } from './sender';
 
 const IN_FLIGHT_MAX = 64;
-/** Waits after each failed attempt, on the simulator's clock; after the last one the delivery has failed. */
-export const RETRY_SECONDS: readonly number[] = [1, 5, 30, 120, 600, 3_600, 6 * 3_600, 24 * 3_600];
 const FINISHED_KEPT_MAX = 20_000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -130,7 +130,15 @@ export class Dispatcher {
       return null;
     }
     const payload = JSON.stringify(eventView(this.store, event), null, 2);
-    const attempt = await sendWebhook(endpoint.object.url, payload, endpoint.secret, this.stop.signal);
+    const { policy, settings } = readMeta(this.store);
+    const shipment = {
+      url: endpoint.object.url,
+      payload,
+      secrets: signingSecrets(endpoint, this.clock.nowMs()),
+      signature: policy.signature,
+      timeoutMs: settings.webhook_timeout_ms,
+    };
+    const attempt = await sendWebhook(shipment, this.stop.signal);
     this.inFlight.delete(delivery.id);
     // Stopped while sending: the outcome is unknown, so the next start sends it again.
     if (!this.stop.signal.aborted) this.record(delivery.id, attempt);
@@ -142,7 +150,7 @@ export class Dispatcher {
     if (!delivery) return;
     const attempts = [...delivery.attempts, attempt];
     const isTaken = attempt.status !== null && attempt.status >= 200 && attempt.status < 300;
-    const waitSeconds = RETRY_SECONDS[attempts.length - 1];
+    const waitSeconds = readMeta(this.store).settings.webhook_retry_seconds[attempts.length - 1];
     if (isTaken) {
       this.write({ ...delivery, attempts, state: 'delivered' });
       return;

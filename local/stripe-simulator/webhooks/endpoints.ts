@@ -54,6 +54,26 @@ export function createEndpoint(context: Context, _id: string, form: Form): Outco
   return ok({ ...object, secret });
 }
 
+/** A new signing secret; the old one goes on signing for a while. One old secret at most, as at Stripe. */
+export function rollSecret(context: Context, id: string, oldForSeconds: number): object {
+  return context.store.transaction(() => {
+    const record = requireEndpoint(context, id);
+    const secret = randomId('whsec', 32);
+    const previousSecret = {
+      secret: record.secret,
+      untilMs: context.clock.nowMs() + oldForSeconds * 1000,
+    };
+    context.store.put('webhook_endpoints', { ...record, secret, previousSecret });
+    return { ...record.object, secret };
+  });
+}
+
+/** The secrets that sign now, the newest first. */
+export function signingSecrets(record: WebhookEndpointRecord, nowMs: number): readonly string[] {
+  const { secret, previousSecret: old } = record;
+  return old && nowMs < old.untilMs ? [secret, old.secret] : [secret];
+}
+
 function checkUrl(url: string): void {
   if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return;
   throw invalidRequest('Not a valid URL', { code: 'url_invalid', param: 'url' });
