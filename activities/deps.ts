@@ -17,6 +17,8 @@ export interface ActivityDeps {
   holdfastEnv: string;
   policy: CheckoutPolicy;
   holdMaxSeconds: number;
+  /** Asked at each call, never kept: an operator may turn it at any moment. */
+  settlement: () => Settlement;
   paymentMethodTypes: string[];
   /** PaymentIntents created per second at most, over all workers. */
   createsPerSecond: number;
@@ -33,6 +35,9 @@ export interface WatchObserver {
   onReconciled?: (result: 'consistent' | 'healed' | 'incident') => void;
   onOrphanCanceled?: () => void;
 }
+
+/** `paused`: nothing is confirmed, ended, captured, released or refunded; what is held stays held. */
+export type Settlement = 'on' | 'paused';
 
 /** What settlement and saga need of Temporal itself. */
 export interface CheckoutRuns {

@@ -21,6 +21,8 @@ export function inboxSweepActivities(deps: ActivityDeps) {
   return {
     /** Hands on up to 200 events that have waited a minute without outcome; after ten tries a person is called. */
     async sweepInbox(): Promise<SweepResult> {
+      // Nobody judges an event while settlement is paused: that is no try, and nothing to call a person for.
+      if (deps.settlement() === 'paused') return { driven: 0, quarantined: 0, hasMore: false };
       const events = await takeUnjudgedEvents(deps.pool, {
         waitSeconds: WAIT_SECONDS,
         triesMax: TRIES_MAX,

@@ -9,6 +9,7 @@ import { inboxSweepActivities } from './inbox-sweep';
 import { maintenanceActivities } from './maintenance';
 import { moneyActivities } from './money';
 import { operationActivities } from './operations';
+import { pausable } from './pause';
 import { paymentNewsActivities } from './payment-news';
 import { readPaymentActivities } from './read-payment';
 import { reconcileActivities } from './reconcile';
@@ -19,8 +20,10 @@ import { settlementActivities } from './settlement';
 /** PostgreSQL and Temporal: the main task queue, local and regular. */
 export function createMainActivities(deps: ActivityDeps) {
   const { recordReconciliation } = reconcileActivities(deps);
+  const { confirmCheckout, releaseCheckout, ...opening } = checkoutActivities(deps);
   return {
-    ...checkoutActivities(deps),
+    ...opening,
+    ...pausable(deps, { confirmCheckout, releaseCheckout }),
     ...paymentNewsActivities(deps),
     ...settlementActivities(deps),
     ...inboxSweepActivities(deps),
@@ -40,11 +43,13 @@ export function createStripeCreateActivities(deps: ActivityDeps) {
 export function createStripeActivities(deps: ActivityDeps) {
   const { reconcileCheckouts } = reconcileActivities(deps);
   return {
-    ...endPaymentActivities(deps),
+    ...pausable(deps, {
+      ...endPaymentActivities(deps),
+      ...capturePaymentActivities(deps),
+      ...refundActivities(deps),
+    }),
     ...readPaymentActivities(deps),
-    ...capturePaymentActivities(deps),
     ...moneyActivities(deps),
-    ...refundActivities(deps),
     reconcileCheckouts,
     ...reconcileListedActivities(deps),
   };

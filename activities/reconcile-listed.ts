@@ -68,6 +68,7 @@ export function reconcileListedActivities(deps: ActivityDeps) {
     /** Cancels what was created for a checkout of ours that has closed, or is bound to another PaymentIntent. */
     async cancelOrphans(input: ListedInput): Promise<ListedPage> {
       const window = input.window ?? windowUntil(input.ageSeconds, ORPHANS_SECONDS);
+      if (deps.settlement() === 'paused') return { found: 0, nextStartingAfter: null, window };
       return watched(deps, { checkoutId: null, step: 'cancel_orphans' }, async () => {
         const list = await listPayments(deps, window, input.startingAfter);
         let found = 0;

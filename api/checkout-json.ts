@@ -46,15 +46,20 @@ export function checkoutJson(checkout: CheckoutView): CheckoutAnswer {
   };
 }
 
-/** Nobody may be told that he was not charged before Stripe has said so. */
-function sentenceOf({ status, failureCode }: CheckoutView): string {
-  const isUnresolved = status === 'expired' && failureCode === 'payment_unresolved';
-  return isUnresolved ? UNRESOLVED_SENTENCE : STATUS_SENTENCES[status];
+/**
+ * Nobody may be told that he was not charged before Stripe has said so. The time can be over some moments, or a long outage,
+ * before it is known how the payment ended.
+ */
+function sentenceOf({ status, failureCode, isPayable }: CheckoutView): string {
+  if (status === 'expired' && failureCode === 'payment_unresolved') return UNRESOLVED_SENTENCE;
+  if (status === 'awaiting_payment' && !isPayable) return UNDECIDED_SENTENCE;
+  return STATUS_SENTENCES[status];
 }
 
 const UNRESOLVED_SENTENCE =
   'Your payment took too long and the items were given back. If it still comes through, you get them if they are free, ' +
   'or your money back.';
+const UNDECIDED_SENTENCE = 'The time to pay is over. We are finding out whether your payment came in time.';
 
 const STATUS_SENTENCES: Readonly<Record<CheckoutStatus, string>> = {
   opening: 'Your order is being prepared.',

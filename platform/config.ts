@@ -37,6 +37,11 @@ export interface CheckoutConfig {
   captureMethod: 'automatic' | 'manual';
 }
 
+/** What an operator turns for a bad day (docs/operations.md). */
+export interface SwitchesConfig {
+  settlement: 'on' | 'paused';
+}
+
 export interface Config {
   logLevel: string;
   dataDir: string;
@@ -47,6 +52,7 @@ export interface Config {
   temporal: TemporalConfig;
   stripe: StripeConfig;
   checkout: CheckoutConfig;
+  switches: SwitchesConfig;
   secrets: { checkoutTokenSecret: string | undefined; adminToken: string | undefined };
   ports: { temporal: number; temporalUi: number; stripeSimulator: number; postgres: number };
 }
@@ -134,6 +140,7 @@ function toConfig(env: Environment): Config {
       endPaymentPauseMaxSeconds: env.END_PAYMENT_PAUSE_MAX_SECONDS,
       captureMethod: env.CAPTURE_METHOD,
     },
+    switches: { settlement: env.SETTLEMENT },
     secrets: { checkoutTokenSecret: env.CHECKOUT_TOKEN_SECRET, adminToken: env.ADMIN_TOKEN },
     ports: {
       temporal: env.TEMPORAL_PORT,

@@ -121,7 +121,12 @@ export const environmentSchema = z.object({
       'When the money is taken: `automatic`, as the buyer pays; `manual`, once the units are secured.',
     ),
   RESERVATIONS: only('on').default('on').describe('Whether units are held while a payment is awaited: `on`.'),
-  SETTLEMENT: only('on').default('on').describe('Whether checkouts are settled without a person: `on`.'),
+  SETTLEMENT: z
+    .enum(['on', 'paused'])
+    .default('on')
+    .describe(
+      '`paused`: nothing is confirmed, ended, captured, released or refunded; what is held stays held.',
+    ),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')

@@ -19,6 +19,7 @@ import { startEventPoller } from './event-poller';
 import { createCheckoutRuns } from './runs';
 import { ensureSchedules } from './schedules';
 import { observeBatches, observeDrift } from './stock-metrics';
+import { showSwitches } from './switches';
 import { createWorkers } from './workers';
 
 const SHUTDOWN_MS = 8_000;
@@ -53,6 +54,7 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   const registry = createMetricsRegistry('worker');
   collectProcessMetrics(registry);
   observeDrift(registry, pool);
+  showSwitches(registry, logger, config.switches);
   const metrics = await startMetricsServer({
     registry,
     port: config.metrics.workerPort,
@@ -85,6 +87,7 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
     holdMaxSeconds,
     paymentMethodTypes: config.stripe.paymentMethodTypes,
     createsPerSecond: config.stripe.createsPerSecond,
+    settlement: () => config.switches.settlement,
     runs: createCheckoutRuns(client),
   };
   workers = await createWorkers({

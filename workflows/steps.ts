@@ -9,7 +9,11 @@ import {
 } from '@temporalio/workflow';
 
 import type { MainActivities, StripeActivities, StripeCreateActivities } from '../activities';
+import type { PaidInput, ReleaseInput } from '../activities/checkout';
+import type { CaptureInput, CaptureOutcome } from '../activities/capture-payment';
+import type { EndPaymentInput } from '../activities/end-payment';
 import { STRIPE_CREATE_TASK_QUEUE, STRIPE_TASK_QUEUE } from '../contracts/messages';
+import { unlessPaused } from './pause';
 
 /**
  * PostgreSQL on the fast path. A local activity holds a workflow-task slot with all its retries, so it may not try for
@@ -56,11 +60,13 @@ export const openCheckout: Call<'openCheckout'> = (input) =>
     () => bounded.openCheckout(input),
   );
 
-export const confirmCheckout: Call<'confirmCheckout'> = (input) =>
-  fastThen(
-    () =>
-      fast.confirmCheckout.executeWithOptions({ summary: 'confirm the units, create the order' }, [input]),
-    () => durable.confirmCheckout(input),
+export const confirmCheckout = (input: PaidInput) =>
+  unlessPaused(() =>
+    fastThen(
+      () =>
+        fast.confirmCheckout.executeWithOptions({ summary: 'confirm the units, create the order' }, [input]),
+      () => durable.confirmCheckout(input),
+    ),
   );
 
 export const renewLease: Call<'renewLease'> = (input) =>
@@ -89,9 +95,10 @@ export const closeEvents: Call<'closeEvents'> = (input) =>
   );
 
 /** Compensation is always regular: visible in the UI, with durable retries. */
+export const releaseCheckout = (input: ReleaseInput) => unlessPaused(() => durable.releaseCheckout(input));
+
 export const {
   closeUnboundCheckout,
-  releaseCheckout,
   recordProcessing,
   extendCheckout,
   openIncident,
@@ -138,17 +145,33 @@ export function stripeLook(scheduleToCloseMs: number) {
 }
 
 /**
- * Ending and refunding: without end, under one key while the outcome is unknown. `scheduleToStart` brings the
+ * Ending, capturing and refunding: without end, under one key while the outcome is unknown. `scheduleToStart` brings the
  * workflow back to renew the lease when nobody takes the task.
  */
 export function stripe(summary: string, scheduleToStartMs?: number) {
-  return proxyActivities<StripeActivities>({
+  const proxy = proxyActivities<StripeActivities>({
     taskQueue: STRIPE_TASK_QUEUE,
     startToCloseTimeout: '30s',
     ...(scheduleToStartMs === undefined ? {} : { scheduleToStartTimeout: scheduleToStartMs }),
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '60s' },
     summary,
   });
+  return {
+    recordMoney: proxy.recordMoney,
+    endPayment: (input: EndPaymentInput) => unlessPaused(() => proxy.endPayment(input)),
+    refundPayment: (input: { checkoutId: string }) => unlessPaused(() => proxy.refundPayment(input)),
+    capturePayment: (input: CaptureInput) =>
+      unlessPaused(
+        () => proxy.capturePayment(input),
+        () => unlessUnitsGone(input),
+      ),
+  };
+}
+
+/** No capture is sent without units held for it, and a pause is long enough to lose them. */
+async function unlessUnitsGone({ checkoutId }: CaptureInput): Promise<CaptureOutcome | null> {
+  const { isSecured } = await secureUnits({ checkoutId });
+  return isSecured ? null : { outcome: 'hold_max_reached' };
 }
 
 /** An attempt at Stripe, or `not_taken` when no worker took it in time. */

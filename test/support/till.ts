@@ -51,11 +51,14 @@ export async function openTill() {
     holdMaxSeconds: 86_400,
     paymentMethodTypes: ['card'],
     createsPerSecond: 1_000,
+    settlement: () => 'on',
     runs: {
       startSettlement: noRuns,
       isCheckoutRunning: noRuns,
       signalCheckout: noRuns,
       askCheckout: noRuns,
+      cancelByOperator: noRuns,
+      extendCheckout: noRuns,
     },
   };
   return {

@@ -9,6 +9,7 @@ import pino from 'pino';
 import { Registry } from 'prom-client';
 import type Stripe from 'stripe';
 
+import type { Settlement } from '../../activities/deps';
 import { createApp } from '../../api/app';
 import { startServer } from '../../api/server';
 import { createStreams } from '../../api/streams';
@@ -58,6 +59,8 @@ export class World {
   private readonly options: WorldOptions;
   private readonly closeSimulator: () => Promise<void>;
   private readonly stops: (() => Promise<unknown>)[];
+  /** Live, as the activities read it. */
+  settlement: () => Settlement = () => 'on';
   private workers: Worker[] = [];
   private runs: Promise<void>[] = [];
 
@@ -129,6 +132,7 @@ export class World {
         holdfastEnv: this.database.holdfastEnv,
         policy: { ...POLICY, ...policy },
         holdMaxSeconds,
+        settlement: () => this.settlement(),
         paymentMethodTypes,
         createsPerSecond,
         runs: createCheckoutRuns(this.env.client),

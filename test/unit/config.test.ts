@@ -125,7 +125,7 @@ describe('loadConfig', () => {
     ['a secret key alone', { STRIPE_SECRET_KEY: 'sk_test_1' }, /^STRIPE_PUBLISHABLE_KEY/],
     ['another way to capture', { CAPTURE_METHOD: 'later' }, /^CAPTURE_METHOD/],
     ['check-only reservations', { RESERVATIONS: 'check-only' }, /^RESERVATIONS only "on" is supported yet/],
-    ['paused settlement', { SETTLEMENT: 'paused' }, /^SETTLEMENT only "on" is supported yet/],
+    ['settlement turned off', { SETTLEMENT: 'off' }, /^SETTLEMENT/],
     ['a fraction', { PAYMENT_ATTEMPTS_MAX: '1.5' }, /^PAYMENT_ATTEMPTS_MAX/],
     ['a port too high', { API_PORT: '65536' }, /^API_PORT/],
     ['another database', { DATABASE_URL: 'mysql://h/d' }, /^DATABASE_URL/],

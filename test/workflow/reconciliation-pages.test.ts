@@ -152,6 +152,8 @@ test('another attempt goes on where the last heartbeat was, with its counts', as
     policy: POLICY,
     holdMaxSeconds: 86_400,
     paymentMethodTypes: ['card'],
+    createsPerSecond: 1_000,
+    settlement: () => 'on',
     runs: createCheckoutRuns(world.env.client),
   });
   const heartbeatDetails = { afterId: rows[done - 1]?.id, left: 50, checked: 150, healed: 7, incidents: 2 };
