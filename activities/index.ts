@@ -49,4 +49,4 @@ export function createStripeActivities(deps: ActivityDeps) {
 export type MainActivities = ReturnType<typeof createMainActivities>;
 export type StripeCreateActivities = ReturnType<typeof createStripeCreateActivities>;
 export type StripeActivities = ReturnType<typeof createStripeActivities>;
-export type { ActivityDeps, CheckoutRuns } from './deps';
+export type { ActivityDeps, CheckoutRuns, WatchObserver } from './deps';

@@ -13,6 +13,7 @@ import { createShutdown } from '../platform/shutdown';
 import type { Shutdown } from '../platform/shutdown';
 import { createStripe } from '../platform/stripe';
 import { askStripeAccountId } from '../platform/stripe-account';
+import { observeStripe } from '../platform/stripe-metrics';
 import { connectTemporalClient } from '../platform/temporal';
 import { createApp } from './app';
 import type { ApiDeps } from './deps';
@@ -71,6 +72,8 @@ async function connect(
   pool: Pool,
 ): Promise<ApiDeps> {
   const stripe = createStripe(config.stripe);
+  const metrics = createMetricsRegistry('api');
+  observeStripe(metrics, stripe);
   const holdfastEnv = await recogniseInstallation(pool, {
     stripeAccount: await askStripeAccountId(stripe, config.stripe, logger),
     temporalNamespace: config.temporal.namespace,
@@ -83,7 +86,7 @@ async function connect(
     stripe,
     holdfastEnv,
     logger,
-    metrics: createMetricsRegistry('api'),
+    metrics,
     settings: {
       mode: config.stripe.mode,
       publishableKey: config.stripe.publishableKey,

@@ -138,3 +138,14 @@ export async function takeUnjudgedEvents(
     isQuarantined: row.is_quarantined,
   }));
 }
+
+/** Events of our checkouts that nobody has judged: still driven by the sweep, or given up by it. */
+export async function readInboxState(db: Db): Promise<{ waiting: number; quarantined: number }> {
+  return queryOne(
+    db,
+    `select count(*) filter (where quarantined_at is null)::int as waiting,
+       count(*) filter (where quarantined_at is not null)::int as quarantined
+     from webhook_events where outcome is null and checkout_id is not null`,
+    [],
+  );
+}

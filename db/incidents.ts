@@ -48,3 +48,12 @@ export async function listOpenIncidents(db: Db): Promise<Incident[]> {
     openedAt: row.opened_at,
   }));
 }
+
+/** How many incidents of each kind are open. */
+export async function countOpenIncidents(db: Db): Promise<{ kind: string; count: number }[]> {
+  return queryRows(
+    db,
+    'select kind, count(*)::int as count from incidents where resolved_at is null group by kind order by kind',
+    [],
+  );
+}
