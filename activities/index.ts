@@ -13,6 +13,7 @@ import { reconcileActivities } from './reconcile';
 import { reconcileListedActivities } from './reconcile-listed';
 import { refundActivities } from './refund-payment';
 import { settlementActivities } from './settlement';
+import { tripleCheckActivities, tripleReportActivities } from './triple-check';
 
 /** PostgreSQL and Temporal: the main task queue, local and regular. */
 export function createMainActivities(deps: ActivityDeps) {
@@ -23,6 +24,7 @@ export function createMainActivities(deps: ActivityDeps) {
     ...settlementActivities(deps),
     ...inboxSweepActivities(deps),
     recordReconciliation,
+    ...tripleReportActivities(deps),
     ...maintenanceActivities(deps),
   };
 }
@@ -43,6 +45,7 @@ export function createStripeActivities(deps: ActivityDeps) {
     ...refundActivities(deps),
     reconcileCheckouts,
     ...reconcileListedActivities(deps),
+    ...tripleCheckActivities(deps),
   };
 }
 

@@ -15,6 +15,8 @@ export const INBOX_SWEEP_WORKFLOW_TYPE = 'inbox_sweep';
 export const CLEANUP_SCHEDULE_ID = 'holdfast-cleanup';
 export const RECONCILE_SCHEDULE_ID = 'holdfast-reconcile';
 export const RECONCILE_WORKFLOW_TYPE = 'reconcile';
+export const TRIPLE_CHECK_SCHEDULE_ID = 'holdfast-triple-check';
+export const TRIPLE_CHECK_WORKFLOW_TYPE = 'triple_check';
 export const INBOX_SWEEP_SCHEDULE_ID = 'holdfast-inbox-sweep';
 
 /** Workflows and all PostgreSQL work. */
@@ -44,6 +46,19 @@ export const settleSignal = defineSignal('settle');
 
 export interface SettlementInput {
   checkoutId: string;
+}
+
+export interface TripleCheckInput {
+  /** How far back the checkouts closed that are looked at. */
+  closedSeconds: number;
+}
+
+export interface TripleCheckReport {
+  checked: number;
+  /** Handed to settlement. */
+  healed: number;
+  /** Each is an open incident. */
+  findings: number;
 }
 
 export interface CheckoutReport {

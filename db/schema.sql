@@ -294,6 +294,19 @@ create table stock_adjustments (
 );
 comment on table stock_adjustments is 'Who changed total_inventory, by how much, and why. Never changed, never purged.';
 
+create table triple_check_runs (
+  id uuid not null,
+  finished_at timestamp with time zone default clock_timestamp() not null,
+  closed_from timestamp with time zone not null,
+  checked integer not null,
+  healed integer not null,
+  findings integer not null,
+  constraint triple_check_runs_checked_check CHECK ((checked >= 0)),
+  constraint triple_check_runs_findings_check CHECK ((findings >= 0)),
+  constraint triple_check_runs_healed_check CHECK ((healed >= 0)),
+  constraint triple_check_runs_pkey PRIMARY KEY (id)
+);
+
 create table webhook_events (
   event_id text not null,
   type text not null,
@@ -350,6 +363,8 @@ CREATE INDEX reconciliation_runs_finished ON public.reconciliation_runs USING bt
 CREATE INDEX refunds_checkout ON public.refunds USING btree (checkout_id);
 
 CREATE INDEX stock_adjustments_product ON public.stock_adjustments USING btree (drop_product_id);
+
+CREATE INDEX triple_check_runs_finished ON public.triple_check_runs USING btree (finished_at);
 
 CREATE INDEX webhook_events_due ON public.webhook_events USING btree (COALESCE(driven_at, received_at)) WHERE ((outcome IS NULL) AND (quarantined_at IS NULL));
 

@@ -3,6 +3,7 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 
 import type { CheckoutRuns } from '../activities';
+import type { CheckoutResult } from '../contracts/checkout';
 import { checkoutWorkflowId } from '../contracts/ids';
 import { askStripeSignal, paymentEventSignal, SETTLEMENT_WORKFLOW_TYPE } from '../contracts/messages';
 import { settlementStart } from '../contracts/settlement-start';
@@ -43,7 +44,25 @@ export function createCheckoutRuns(client: Client): CheckoutRuns {
           throw error;
         }
       }),
+    readCheckoutRun: (checkoutId) => call(() => readRun(client, checkoutId)),
     signalCheckout: (checkoutId, event) => signal(checkoutId, paymentEventSignal, event),
     askCheckout: (checkoutId) => signal(checkoutId, askStripeSignal),
   };
+}
+
+async function readRun(client: Client, checkoutId: string): ReturnType<CheckoutRuns['readCheckoutRun']> {
+  const handle = client.workflow.getHandle<() => Promise<CheckoutResult>>(
+    checkoutWorkflowId(checkoutId),
+    undefined,
+    { followRuns: false },
+  );
+  try {
+    const { status } = await handle.describe();
+    if (status.name === 'RUNNING') return { state: 'running' };
+    if (status.name !== 'COMPLETED') return { state: 'without_result' };
+    return { state: 'completed', result: await handle.result() };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return { state: 'unknown' };
+    throw error;
+  }
 }

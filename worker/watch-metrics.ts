@@ -41,7 +41,14 @@ export function observeWatch(registry: Registry): Required<WatchObserver> {
     help: 'PaymentIntents of ours that no checkout was bound to, canceled.',
     registers,
   });
+  const findings = new Counter({
+    name: 'holdfast_triple_check_findings_total',
+    help: 'Contradictions between row, workflow result and Stripe, by kind.',
+    labelNames: ['kind'],
+    registers,
+  });
   return {
+    onTripleFinding: (kind) => findings.inc({ kind }),
     onListedEvent: (source, act) => listed.inc({ source, act }),
     onPoll: () => {
       const end = polls.startTimer();

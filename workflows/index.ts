@@ -5,3 +5,4 @@ export { inbox_sweep } from './inbox-sweep';
 export { reconcile } from './reconcile';
 export { refundOrder } from './refund-order';
 export { settlement } from './settlement';
+export { triple_check } from './triple-check';
