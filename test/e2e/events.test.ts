@@ -1,6 +1,8 @@
 // Events against processes that die at the wrong moment, and runs that a person has terminated. One stack of real processes.
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 
 import { checkoutWorkflowId } from '../../contracts/ids';
 import { RECONCILE_SCHEDULE_ID } from '../../contracts/messages';
@@ -230,6 +232,23 @@ test('the worker is killed in the middle of a reconciliation: another finds the 
   await until('all to be healed', async () => (await confirmed()) === orders.length, 150_000);
   const last = await until('its report', async () => (await reports())[before], 60_000);
   expect(last).toMatchObject({ checked: rows[0]?.n });
+});
+
+test('the triple check of everything that ended here finds no contradiction', async () => {
+  await stack.pool.query(
+    `update checkouts set closed_at = closed_at - interval '2 minutes' where closed_at is not null`,
+  );
+  const { rows } = await stack.pool.query<{ n: number }>(
+    'select count(*)::int as n from checkouts where closed_at is not null',
+  );
+  const { stdout } = await promisify(execFile)('npm', ['run', '--silent', 'check:triple'], {
+    cwd: resolve(__dirname, '../..'),
+    env: { ...process.env, HOLDFAST_DATA_DIR: dataDir },
+    timeout: 120_000,
+  });
+  expect(stdout).toContain(
+    `${rows[0]?.n} closed checkouts compared, 0 handed to settlement, 0 contradictions.`,
+  );
 });
 
 test("every number of both processes, the Temporal SDK's too, is in docs/operations.md", async () => {
