@@ -7,6 +7,7 @@ import type { CancelByOperatorAnswer, ExtendAnswer, ExtendRequest } from '../con
 import type { CheckoutBatches } from '../db/checkout-batches';
 import type { PaymentEvent } from '../contracts/payment-events';
 import type { ListedAct, ListedBy } from './listed-events';
+import type { RunState, TripleFinding } from './triple-verdict';
 
 export interface ActivityDeps {
   pool: Pool;
@@ -34,6 +35,7 @@ export interface WatchObserver {
   onSwept?: (result: 'handed_on' | 'not_handed_on' | 'quarantined') => void;
   onReconciled?: (result: 'consistent' | 'healed' | 'incident') => void;
   onOrphanCanceled?: () => void;
+  onTripleFinding?: (kind: TripleFinding) => void;
 }
 
 /** `paused`: nothing is confirmed, ended, captured, released or refunded; what is held stays held. */
@@ -44,6 +46,8 @@ export interface CheckoutRuns {
   /** Starts `settle-<checkoutId>`, or signals the one that runs. */
   startSettlement(checkoutId: string): Promise<void>;
   isCheckoutRunning(checkoutId: string): Promise<boolean>;
+  /** How a checkout's run stands, with the result of one that has completed. */
+  readCheckoutRun(checkoutId: string): Promise<RunState>;
   /** Hands a Stripe event to a running checkout. False when no run takes the signal any more. */
   signalCheckout(checkoutId: string, event: PaymentEvent): Promise<boolean>;
   /** Has a running checkout read its payment again. False when no run takes the signal any more. */

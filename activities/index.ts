@@ -16,6 +16,7 @@ import { reconcileActivities } from './reconcile';
 import { reconcileListedActivities } from './reconcile-listed';
 import { refundActivities } from './refund-payment';
 import { settlementActivities } from './settlement';
+import { tripleCheckActivities, tripleReportActivities } from './triple-check';
 
 /** PostgreSQL and Temporal: the main task queue, local and regular. */
 export function createMainActivities(deps: ActivityDeps) {
@@ -28,6 +29,7 @@ export function createMainActivities(deps: ActivityDeps) {
     ...settlementActivities(deps),
     ...inboxSweepActivities(deps),
     recordReconciliation,
+    ...tripleReportActivities(deps),
     ...maintenanceActivities(deps),
     ...operationActivities(deps),
     ...checkoutOperationActivities(deps),
@@ -52,10 +54,11 @@ export function createStripeActivities(deps: ActivityDeps) {
     ...moneyActivities(deps),
     reconcileCheckouts,
     ...reconcileListedActivities(deps),
+    ...tripleCheckActivities(deps),
   };
 }
 
 export type MainActivities = ReturnType<typeof createMainActivities>;
 export type StripeCreateActivities = ReturnType<typeof createStripeCreateActivities>;
 export type StripeActivities = ReturnType<typeof createStripeActivities>;
-export type { ActivityDeps, CheckoutRuns } from './deps';
+export type { ActivityDeps, CheckoutRuns, WatchObserver } from './deps';

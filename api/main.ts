@@ -13,6 +13,7 @@ import { createShutdown } from '../platform/shutdown';
 import type { Shutdown } from '../platform/shutdown';
 import { createStripe } from '../platform/stripe';
 import { askStripeAccountId } from '../platform/stripe-account';
+import { observeStripe } from '../platform/stripe-metrics';
 import { connectTemporalClient } from '../platform/temporal';
 import { createApp } from './app';
 import type { ApiDeps } from './deps';
@@ -74,13 +75,14 @@ async function connect(
   pool: Pool,
 ): Promise<ApiDeps> {
   const stripe = createStripe(config.stripe);
+  const metrics = createMetricsRegistry('api');
+  observeStripe(metrics, stripe);
   const holdfastEnv = await recogniseInstallation(pool, {
     stripeAccount: await askStripeAccountId(stripe, config.stripe, logger),
     temporalNamespace: config.temporal.namespace,
   });
   const { client, ...temporal } = await connectTemporalClient(config.temporal, { isLazy: true });
   shutdown.onStop('temporal client', () => temporal.close());
-  const metrics = createMetricsRegistry('api');
   return {
     pool,
     temporalClient: client,

@@ -18,6 +18,8 @@ export const RECONCILE_SCHEDULE_ID = 'holdfast-reconcile';
 export const RECONCILE_WORKFLOW_TYPE = 'reconcile';
 /** The reconciliation that an operator asks for; one at a time. */
 export const RECONCILE_NOW_WORKFLOW_ID = 'reconcile-now';
+export const TRIPLE_CHECK_SCHEDULE_ID = 'holdfast-triple-check';
+export const TRIPLE_CHECK_WORKFLOW_TYPE = 'triple_check';
 export const INBOX_SWEEP_SCHEDULE_ID = 'holdfast-inbox-sweep';
 
 /** Workflows and all PostgreSQL work. */
@@ -56,6 +58,19 @@ export const settleSignal = defineSignal('settle');
 
 export interface SettlementInput {
   checkoutId: string;
+}
+
+export interface TripleCheckInput {
+  /** How far back the checkouts closed that are looked at. */
+  closedSeconds: number;
+}
+
+export interface TripleCheckReport {
+  checked: number;
+  /** Handed to settlement. */
+  healed: number;
+  /** Each is an open incident. */
+  findings: number;
 }
 
 export interface CheckoutReport {

@@ -157,3 +157,14 @@ export async function replayEvent(db: Db, eventId: string): Promise<ReplayedEven
   }>(db, 'select * from replay_event($1)', [eventId]);
   return { checkoutId: row.checkout_id, signal: row.signal, outcome: row.outcome };
 }
+
+/** Events of our checkouts that nobody has judged: still driven by the sweep, or given up by it. */
+export async function readInboxState(db: Db): Promise<{ waiting: number; quarantined: number }> {
+  return queryOne(
+    db,
+    `select count(*) filter (where quarantined_at is null)::int as waiting,
+       count(*) filter (where quarantined_at is not null)::int as quarantined
+     from webhook_events where outcome is null and checkout_id is not null`,
+    [],
+  );
+}

@@ -74,3 +74,12 @@ export async function resolveIncident(
   );
   return row.is_resolved;
 }
+
+/** How many incidents of each kind are open. */
+export async function countOpenIncidents(db: Db): Promise<{ kind: string; count: number }[]> {
+  return queryRows(
+    db,
+    'select kind, count(*)::int as count from incidents where resolved_at is null group by kind order by kind',
+    [],
+  );
+}

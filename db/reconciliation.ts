@@ -1,6 +1,6 @@
 // Which checkouts are compared with Stripe, page by page, and the report of each run.
 import type { CheckoutStatus } from '../contracts/statuses';
-import { queryRows, toInteger } from './query';
+import { queryOne, queryRows, toInteger } from './query';
 import type { Db } from './query';
 
 export interface CheckoutToReconcile {
@@ -72,4 +72,14 @@ export async function recordReconciliation(db: Db, report: ReconciliationReport)
       report.incidents,
     ],
   );
+}
+
+/** When the last reconciliation ended; null when none has. */
+export async function readLastReconciliation(db: Db): Promise<Date | null> {
+  const row = await queryOne<{ last: Date | null }>(
+    db,
+    'select max(finished_at) as last from reconciliation_runs',
+    [],
+  );
+  return row.last;
 }

@@ -350,6 +350,19 @@ create table stripe_pace (
   constraint stripe_pace_pkey PRIMARY KEY (call)
 ) with (fillfactor=10, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000);
 
+create table triple_check_runs (
+  id uuid not null,
+  finished_at timestamp with time zone default clock_timestamp() not null,
+  closed_from timestamp with time zone not null,
+  checked integer not null,
+  healed integer not null,
+  findings integer not null,
+  constraint triple_check_runs_checked_check CHECK ((checked >= 0)),
+  constraint triple_check_runs_findings_check CHECK ((findings >= 0)),
+  constraint triple_check_runs_healed_check CHECK ((healed >= 0)),
+  constraint triple_check_runs_pkey PRIMARY KEY (id)
+);
+
 create table webhook_events (
   event_id text not null,
   type text not null,
@@ -412,6 +425,8 @@ CREATE INDEX reconciliation_runs_finished ON public.reconciliation_runs USING bt
 CREATE INDEX refunds_checkout ON public.refunds USING btree (checkout_id);
 
 CREATE INDEX stock_adjustments_product ON public.stock_adjustments USING btree (drop_product_id);
+
+CREATE INDEX triple_check_runs_finished ON public.triple_check_runs USING btree (finished_at);
 
 CREATE INDEX webhook_events_due ON public.webhook_events USING btree (COALESCE(driven_at, received_at)) WHERE ((outcome IS NULL) AND (quarantined_at IS NULL));
 
@@ -2478,6 +2493,7 @@ begin
 end
 $function$;
 comment on function drops_guard_currency() is NULL;
+
 CREATE OR REPLACE FUNCTION public.extend_checkout(p_checkout_id uuid, p_request_key text, p_seconds integer, OUT outcome text)
  RETURNS text
  LANGUAGE plpgsql
@@ -3278,7 +3294,6 @@ CREATE TRIGGER drop_products_900_journal_update AFTER UPDATE OF total_inventory 
 CREATE TRIGGER drops_100_guard_currency BEFORE INSERT OR UPDATE OF currency ON drops FOR EACH ROW EXECUTE FUNCTION drops_guard_currency();
 
 CREATE TRIGGER inventory_reservations_100_checkout AFTER INSERT ON inventory_reservations REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION checkouts_must_exist();
-CREATE TRIGGER drops_100_guard_currency BEFORE INSERT OR UPDATE OF currency ON drops FOR EACH ROW EXECUTE FUNCTION drops_guard_currency();
 
 CREATE TRIGGER inventory_reservations_100_guard BEFORE UPDATE ON inventory_reservations FOR EACH ROW EXECUTE FUNCTION inventory_reservations_guard();
 

@@ -14,12 +14,14 @@ import { readProcessConfig } from '../platform/process-config';
 import { createShutdown, type Shutdown } from '../platform/shutdown';
 import { createStripe } from '../platform/stripe';
 import { askStripeAccountId } from '../platform/stripe-account';
+import { observeStripe } from '../platform/stripe-metrics';
+import { prepareSdkMetrics, type SdkMetrics } from '../platform/temporal-metrics';
 import { connectTemporalClient, connectTemporalWorker, ensureSearchAttributes } from '../platform/temporal';
 import { startEventPoller } from './event-poller';
 import { createCheckoutRuns } from './runs';
 import { ensureSchedules } from './schedules';
-import { observeBatches, observeDrift } from './stock-metrics';
 import { showSwitches } from './switches';
+import { createWorkerMetrics } from './worker-metrics';
 import { createWorkers } from './workers';
 
 const SHUTDOWN_MS = 8_000;
@@ -31,9 +33,10 @@ async function main(): Promise<void> {
   const logger = createLogger({ name: 'worker', level: config.logLevel });
   const shutdown = createShutdown({ logger, timeoutMs: SHUTDOWN_MS });
   shutdown.listen();
-  installRuntime(logger);
   try {
-    await start(config, logger, shutdown);
+    const sdkMetrics = await prepareSdkMetrics();
+    installRuntime(logger, sdkMetrics);
+    await start(config, logger, shutdown, sdkMetrics);
   } catch (err) {
     logger.fatal({ err }, 'worker could not start');
     await shutdown.stop('start failed').catch(() => undefined);
@@ -41,7 +44,12 @@ async function main(): Promise<void> {
   }
 }
 
-async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown): Promise<void> {
+async function start(
+  config: ProcessConfig,
+  logger: Logger,
+  shutdown: Shutdown,
+  sdkMetrics: SdkMetrics,
+): Promise<void> {
   const pool = createPool({
     connectionString: config.database.url,
     applicationName: 'holdfast-worker',
@@ -53,12 +61,13 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   let workers: Worker[] = [];
   const registry = createMetricsRegistry('worker');
   collectProcessMetrics(registry);
-  observeDrift(registry, pool);
+  const { observer, batchObserver } = createWorkerMetrics(registry, pool);
   showSwitches(registry, logger, config.switches);
   const metrics = await startMetricsServer({
     registry,
     port: config.metrics.workerPort,
     host: config.metrics.host,
+    readMore: () => sdkMetrics.read(),
     isHealthy: () => workers.length > 0 && workers.every((worker) => worker.getState() === 'RUNNING'),
   });
   shutdown.onStop('metrics', () => metrics.close());
@@ -68,9 +77,10 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   await ensureSearchAttributes(connection, config.temporal.namespace, SEARCH_ATTRIBUTES);
   await ensureSchedules(client);
 
-  const batches = createCheckoutBatches(pool, observeBatches(registry));
+  const batches = createCheckoutBatches(pool, batchObserver);
   shutdown.onStop('batches', () => batches.drain());
   const stripe = createStripe(config.stripe);
+  observeStripe(registry, stripe);
   const holdfastEnv = await recogniseInstallation(pool, {
     stripeAccount: await askStripeAccountId(stripe, config.stripe, logger),
     temporalNamespace: config.temporal.namespace,
@@ -89,6 +99,7 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
     createsPerSecond: config.stripe.createsPerSecond,
     settlement: () => config.switches.settlement,
     runs: createCheckoutRuns(client),
+    observer,
   };
   workers = await createWorkers({
     connection: native,
@@ -114,10 +125,11 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
 const EXPECTED_WARNING = 'No workflows registered, not polling for workflow tasks';
 
 /** The SDK's lines go through our logger: one format, one redaction. */
-function installRuntime(logger: Logger): void {
+function installRuntime(logger: Logger, { telemetryOptions }: SdkMetrics): void {
   const level = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
   Runtime.install({
     shutdownSignals: [],
+    telemetryOptions,
     logger: new DefaultLogger('WARN', ({ level: at, message, meta }) => {
       logger[message === EXPECTED_WARNING ? 'debug' : level[at]]({ ...meta }, message);
     }),

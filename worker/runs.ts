@@ -3,6 +3,7 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 
 import type { CheckoutRuns } from '../activities';
+import type { CheckoutResult } from '../contracts/checkout';
 import { checkoutWorkflowId } from '../contracts/ids';
 import {
   askStripeSignal,
@@ -46,6 +47,7 @@ export function createCheckoutRuns(client: Client): CheckoutRuns {
     },
     isCheckoutRunning: async (checkoutId) =>
       (await unlessGone(() => run(checkoutId).describe()))?.status.name === 'RUNNING',
+    readCheckoutRun: (checkoutId) => call(() => readRun(client, checkoutId)),
     signalCheckout: (checkoutId, event) => signal(checkoutId, paymentEventSignal, event),
     askCheckout: (checkoutId) => signal(checkoutId, askStripeSignal),
     // An update id is answered once: a repeated call gets the stored answer, or waits for the one that is under way.
@@ -56,4 +58,21 @@ export function createCheckoutRuns(client: Client): CheckoutRuns {
         run(checkoutId).executeUpdate(extendUpdate, { updateId: request.requestKey, args: [request] }),
       ),
   };
+}
+
+async function readRun(client: Client, checkoutId: string): ReturnType<CheckoutRuns['readCheckoutRun']> {
+  const handle = client.workflow.getHandle<() => Promise<CheckoutResult>>(
+    checkoutWorkflowId(checkoutId),
+    undefined,
+    { followRuns: false },
+  );
+  try {
+    const { status } = await handle.describe();
+    if (status.name === 'RUNNING') return { state: 'running' };
+    if (status.name !== 'COMPLETED') return { state: 'without_result' };
+    return { state: 'completed', result: await handle.result() };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return { state: 'unknown' };
+    throw error;
+  }
 }

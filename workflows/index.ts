@@ -5,3 +5,4 @@ export { inbox_sweep } from './inbox-sweep';
 export { operation } from './operation';
 export { reconcile } from './reconcile';
 export { settlement } from './settlement';
+export { triple_check } from './triple-check';

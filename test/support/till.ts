@@ -51,7 +51,7 @@ export async function openTill() {
     holdMaxSeconds: 86_400,
     paymentMethodTypes: ['card'],
     createsPerSecond: 1_000,
-    settlement: () => 'on',
+    settlement: () => 'on' as const,
     runs: {
       startSettlement: noRuns,
       isCheckoutRunning: noRuns,
@@ -59,6 +59,7 @@ export async function openTill() {
       askCheckout: noRuns,
       cancelByOperator: noRuns,
       extendCheckout: noRuns,
+      readCheckoutRun: noRuns,
     },
   };
   return {

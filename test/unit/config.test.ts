@@ -109,7 +109,12 @@ describe('loadConfig', () => {
     ],
     [
       'a live secret key with a test publishable key',
-      { STRIPE_SECRET_KEY: 'sk_live_1', STRIPE_PUBLISHABLE_KEY: 'pk_test_1', STRIPE_LIVE_MODE: 'on' },
+      {
+        STRIPE_SECRET_KEY: 'sk_live_1',
+        STRIPE_PUBLISHABLE_KEY: 'pk_test_1',
+        STRIPE_LIVE_MODE: 'on',
+        STRIPE_WEBHOOK_SECRETS: 'whsec_1',
+      },
       /^STRIPE_PUBLISHABLE_KEY/,
     ],
     [

@@ -58,6 +58,7 @@ function create(checkoutId: string, opened: Awaited<ReturnType<typeof open>>): P
     runs: {
       startSettlement: () => Promise.resolve(),
       isCheckoutRunning: () => Promise.resolve(true),
+      readCheckoutRun: () => Promise.resolve({ state: 'running' }),
       signalCheckout: () => Promise.resolve(true),
       askCheckout: () => Promise.resolve(true),
       cancelByOperator: () => Promise.resolve(null),
