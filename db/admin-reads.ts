@@ -51,26 +51,23 @@ export interface EventView {
   quarantined_at: Date | null;
 }
 
-const UNJUDGED = '(select * from webhook_events where outcome is null offset 0) as unjudged';
-
 /** Newest first; never the payload. */
 export async function listEvents(
   db: Db,
   filter: { state: 'unjudged' | 'quarantined' | 'all'; checkoutId: string | null },
   page: PageRequest,
 ): Promise<Page<EventView>> {
-  // Unjudged ones are few, and have an index that holds nothing else: found first, then put in order.
-  const events = {
-    all: 'webhook_events',
-    unjudged: UNJUDGED,
-    quarantined: `${UNJUDGED} where quarantined_at is not null`,
+  const state = {
+    all: 'true',
+    unjudged: 'outcome is null',
+    quarantined: 'outcome is null and quarantined_at is not null',
   }[filter.state];
   const rows = await queryRows<EventView & CursorColumns>(
     db,
     `select event_id, type, payment_intent_id, checkout_id, received_at, forwarded_at, outcome, reason, judged_at, tries,
        quarantined_at, ${micros('received_at')} as cursor_at, event_id as cursor_id
-     from (select * from ${events}) as e
-     where ($1::uuid is null or checkout_id = $1)
+     from webhook_events
+     where ${state} and ($1::uuid is null or checkout_id = $1)
        and ($2::bigint is null or (received_at, event_id) < (${instant(2)}, $3::text))
      order by received_at desc, event_id desc limit $4`,
     [filter.checkoutId, ...bounds(page)],
