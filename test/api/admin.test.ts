@@ -59,7 +59,11 @@ describe.each(OPERATIONS)('%s', (_id, operation, path) => {
     ['the token as a password', { authorization: `Basic ${ADMIN_TOKEN}` }],
   ])('refuses %s before it reads the request', async (_name, headers: Record<string, string>) => {
     const body = operation.method === 'post' ? { body: '{"torn' } : {};
-    const answer = await alone.send(path, { method: operation.method.toUpperCase(), headers, ...body });
+    const answer = await alone.send(path, {
+      method: operation.method.toUpperCase(),
+      headers: { 'content-type': 'application/json', ...headers },
+      ...body,
+    });
     expect([answer.status, answer.body['code']]).toEqual([401, 'unauthorized']);
   });
 });

@@ -46,7 +46,7 @@ describe('once per key', () => {
       Array.from({ length: 5 }, () => actOn(world, 'refund', idOf(placed), { fields, key: once })),
     );
     for (const { status, body } of answers) {
-      expect([status, body.result]).toEqual([200, { amount: 700 }]);
+      expect([status, body.request, body.result]).toEqual([200, fields, { amount: 700 }]);
     }
     await until('one unit to be back', async () => (await placed.stock()) === placed.stockBefore - 1);
     const again = await actOn(world, 'refund', idOf(placed), { fields, key: once });
@@ -196,6 +196,7 @@ describe('stock, events, incidents, upkeep', () => {
     const more = await operate(world, `products/${placed.productId}/restock`, { units: 2 });
     expect(more.body).toMatchObject({
       state: 'done',
+      request: { units: 2 },
       before: { total: 4, available: 0 },
       after: { total: 6, available: 2 },
     });
