@@ -8,9 +8,14 @@ import type { CheckoutStatus } from '../contracts/statuses';
 import { readCheckout } from '../db/checkouts';
 import type { CheckoutView } from '../db/checkouts';
 import type { ActivityDeps } from './deps';
+import { watchedAll } from './endless';
 import type { ReadPaymentInput } from './read-payment';
 
 export function checkoutOperationActivities(deps: ActivityDeps) {
+  return { ...watchedAll(deps, acts(deps)), ...waits(deps) };
+}
+
+function acts(deps: ActivityDeps) {
   const { runs } = deps;
   return {
     /** Has the run end the payment. Without a run settlement does, which looks for this operation's row. */
@@ -23,14 +28,6 @@ export function checkoutOperationActivities(deps: ActivityDeps) {
       if (answer !== null) return answer;
       await runs.startSettlement(checkoutId);
       return { outcome: 'accepted' };
-    },
-
-    /** Once the operator's cancel is on its way: how the checkout has ended. Fails, to be tried again, until it has. */
-    async readEnd({ checkoutId }: { checkoutId: string }): Promise<{ status: CheckoutStatus }> {
-      const { status } = await readRow(deps, checkoutId);
-      if (!isOpenCheckoutStatus(status)) return { status };
-      if (!(await runs.isCheckoutRunning(checkoutId))) await runs.startSettlement(checkoutId);
-      throw notYet('The checkout has not ended yet');
     },
 
     async extendByOperator(input: {
@@ -60,6 +57,20 @@ export function checkoutOperationActivities(deps: ActivityDeps) {
       if (isOpenCheckoutStatus(status) && (await runs.askCheckout(checkoutId))) return { asked: 'checkout' };
       await runs.startSettlement(checkoutId);
       return { asked: 'settlement' };
+    },
+  };
+}
+
+/** Not watched: what they wait for is brought about by others, who open incidents of their own. */
+function waits(deps: ActivityDeps) {
+  const { runs } = deps;
+  return {
+    /** Once the operator's cancel is on its way: how the checkout has ended. Fails, to be tried again, until it has. */
+    async readEnd({ checkoutId }: { checkoutId: string }): Promise<{ status: CheckoutStatus }> {
+      const { status } = await readRow(deps, checkoutId);
+      if (!isOpenCheckoutStatus(status)) return { status };
+      if (!(await runs.isCheckoutRunning(checkoutId))) await runs.startSettlement(checkoutId);
+      throw notYet('The checkout has not ended yet');
     },
 
     /** After settlement was woken for money that is in: what it made of it. Fails, to be tried again, until it has. */

@@ -1,6 +1,7 @@
 // Ending a payment: ask Stripe, never guess. One attempt; the workflow goes on until there is proof.
 import { stripeIdempotencyKey } from '../contracts/ids';
 import { recordProcessing } from '../db/checkouts';
+import { isCancelUnderWay } from '../db/operations';
 import { parsePaymentIntentOf, type PaymentIntentReply } from '../platform/stripe';
 import { decisionOn, report, sameKeyAgain, tell } from './decisions';
 import type { ActivityDeps } from './deps';
@@ -46,8 +47,10 @@ export function endPaymentActivities(deps: ActivityDeps) {
     async endPayment(input: EndPaymentInput): Promise<EndPaymentOutcome> {
       const lease = await renewWhileAsking(deps, input.checkoutId);
       if (lease.paymentIntentId === null) return { outcome: 'unbound' };
+      // Settlement is told by the record alone: where no run took an operator's cancel, it is still meant.
+      const isVoid = input.isVoid || (await isCancelUnderWay(deps.pool, input.checkoutId));
       try {
-        const outcome = await attempt(deps, input, lease.paymentIntentId);
+        const outcome = await attempt(deps, { ...input, isVoid }, lease.paymentIntentId);
         if (!PROOFS.has(outcome.outcome)) return (await withoutProof(deps, input)) ?? outcome;
         await withProof(deps, input.checkoutId);
         return outcome;

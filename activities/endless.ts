@@ -29,3 +29,15 @@ export async function watched<T>(
     throw error;
   }
 }
+
+type Step = (input: never) => Promise<unknown>;
+
+/** The same steps, each watched under its own name, with the checkout that its input names, if it names one. */
+export function watchedAll<Steps extends Record<string, Step>>(deps: ActivityDeps, steps: Steps): Steps {
+  const entries = Object.entries<Step>(steps).map(([step, run]) => {
+    const watchedStep = (input: { checkoutId?: string } | undefined) =>
+      watched(deps, { checkoutId: input?.checkoutId ?? null, step }, () => run(input as never));
+    return [step, watchedStep];
+  });
+  return Object.fromEntries(entries) as Steps;
+}

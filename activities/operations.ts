@@ -1,5 +1,7 @@
 // What operators have done: the record before and after, and the acts that are not about a checkout. Each act is idempotent
 // by the operation's id.
+import { ApplicationFailure } from '@temporalio/common';
+
 import type { OperationAnswer, OperationInput, OperationRefusal } from '../contracts/operations';
 import type { CheckoutStatus } from '../contracts/statuses';
 import { runCleanup } from '../db/cleanup';
@@ -7,8 +9,10 @@ import { RefusedByDatabaseError } from '../db/errors';
 import { markForwarded, replayEvent } from '../db/inbox';
 import { resolveIncident } from '../db/incidents';
 import { beginOperation, finishOperation } from '../db/operations';
+import type { OperationRecord } from '../db/operations';
 import { adjustTotalInventory } from '../db/stock';
 import type { ActivityDeps } from './deps';
+import { watchedAll } from './endless';
 
 export interface BegunOperation {
   /** An earlier run of the same operation came to its end. */
@@ -27,10 +31,14 @@ export interface RestockInput {
 }
 
 export function operationActivities(deps: ActivityDeps) {
+  return watchedAll(deps, acts(deps));
+}
+
+function acts(deps: ActivityDeps) {
   const { pool, runs } = deps;
   return {
     async beginOperation(input: OperationInput): Promise<BegunOperation> {
-      const { before, outcome, refusal, result, targetKind } = await beginOperation(pool, input);
+      const { before, outcome, refusal, result, targetKind } = await begin(deps, input);
       return {
         answer: answerOf(outcome, refusal, result ?? {}),
         isTargetKnown: before !== null,
@@ -86,6 +94,17 @@ export function operationActivities(deps: ActivityDeps) {
       return done({ released, more, duration_ms: durationMs });
     },
   };
+}
+
+/** The API compares before it starts; whoever starts the workflow by hand is told once and not again and again. */
+async function begin({ pool }: ActivityDeps, input: OperationInput): Promise<OperationRecord> {
+  try {
+    return await beginOperation(pool, input);
+  } catch (error) {
+    if (error instanceof RefusedByDatabaseError)
+      throw ApplicationFailure.nonRetryable(error.message, error.reason);
+    throw error;
+  }
 }
 
 function answerOf(

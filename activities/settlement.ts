@@ -4,7 +4,6 @@ import { isOpenCheckoutStatus } from '../contracts/statuses';
 import type { CheckoutStatus } from '../contracts/statuses';
 import { readCheckout } from '../db/checkouts';
 import { listUnjudgedEventIds } from '../db/inbox';
-import { isCancelUnderWay } from '../db/operations';
 import { requestRefund } from '../db/refunds';
 import type { ActivityDeps } from './deps';
 import { watched } from './endless';
@@ -23,8 +22,6 @@ export interface SettlementCase {
   /** But for those that tell of refunds and disputes: they are judged where the money is recorded. */
   unjudgedEventIds: string[];
   hasMoneyNews: boolean;
-  /** An operator's cancel is under way: an authorised or processing payment is let go as well. */
-  isCanceledByOperator: boolean;
 }
 
 export function settlementActivities(deps: ActivityDeps) {
@@ -69,6 +66,5 @@ async function readCase(deps: ActivityDeps, checkoutId: string): Promise<Settlem
     endPaymentPauseMaxSeconds: deps.policy.endPaymentPauseMaxSeconds,
     unjudgedEventIds: await listUnjudgedEventIds(deps.pool, checkoutId, 'payment'),
     hasMoneyNews: (await listUnjudgedEventIds(deps.pool, checkoutId, 'money')).length > 0,
-    isCanceledByOperator: await isCancelUnderWay(deps.pool, checkoutId),
   };
 }

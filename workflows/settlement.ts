@@ -120,12 +120,13 @@ type OpenEnd = { to: 'confirm' } | { to: 'release'; as: Pick<ReleaseInput, 'stat
 async function endOrCapture(task: Task, found: SettlementCase, paymentIntentId: string): Promise<OpenEnd> {
   const { checkoutId } = task;
   const { amountMinor, currency, reclaimGraceSeconds } = found;
-  const intent = { isVoid: found.isCanceledByOperator };
-  const ended = await end(task, found, intent);
+  const ended = await end(task, found, false);
   if (ended === 'succeeded') return { to: 'confirm' };
   if (ended === 'canceled') {
-    const isExpired = found.isDeadlinePassed && !intent.isVoid;
-    return { to: 'release', as: { status: isExpired ? 'expired' : 'canceled', failureCode: null } };
+    return {
+      to: 'release',
+      as: { status: found.isDeadlinePassed ? 'expired' : 'canceled', failureCode: null },
+    };
   }
   const captured = await capturePayment({
     checkoutId,
@@ -138,14 +139,14 @@ async function endOrCapture(task: Task, found: SettlementCase, paymentIntentId: 
   });
   if (captured.outcome === 'captured') return { to: 'confirm' };
   const { status, failureCode } = CAPTURE_UNWINDINGS[captured.outcome];
-  const voided = await end(task, found, { isVoid: true });
+  const voided = await end(task, found, true);
   return voided === 'succeeded' ? { to: 'confirm' } : { to: 'release', as: { status, failureCode } };
 }
 
 /** A closed, unpaid checkout: late money re-claims the units if they are free, else it goes back. */
 async function settleUnpaid(task: Task, found: SettlementCase): Promise<void> {
   if (found.paymentIntentId === null) return;
-  const ended = await end(task, found, { isVoid: false });
+  const ended = await end(task, found, false);
   if (ended === 'succeeded') await confirm(task.checkoutId, found, found.paymentIntentId);
 }
 
@@ -153,14 +154,12 @@ function confirm(checkoutId: string, found: SettlementCase, paymentIntentId: str
   return confirmCheckout({ checkoutId, paymentIntentId, eventIds: found.unjudgedEventIds });
 }
 
-/** An operator may cancel while the payment's end is waited for: a wake then makes it a void. */
 async function end(
   task: Task,
   found: SettlementCase,
-  intent: { isVoid: boolean },
+  isVoid: boolean,
 ): Promise<'canceled' | 'succeeded' | 'authorised'> {
   const { checkoutId } = task;
-  const { hasNews, onRound } = listenInRounds(task);
   const ended = await endPayment({
     checkoutId,
     amountMinor: found.amountMinor,
@@ -168,13 +167,8 @@ async function end(
     reclaimGraceSeconds: found.reclaimGraceSeconds,
     pauseMaxSeconds: found.endPaymentPauseMaxSeconds,
     isReleased: !found.isOpen,
-    isVoid: () => intent.isVoid,
-    hasNews,
-    onRound: async () => {
-      if (hasNews())
-        intent.isVoid ||= (await readSettlementCase({ checkoutId }))?.isCanceledByOperator ?? false;
-      await onRound();
-    },
+    isVoid: () => isVoid,
+    ...listenInRounds(task),
     onHoldMaxReached: () => releaseUnproven(checkoutId, found.unjudgedEventIds),
   });
   return ended.outcome === 'unbound' ? 'canceled' : ended.outcome;

@@ -113,7 +113,7 @@ describe('loadConfig', () => {
         STRIPE_SECRET_KEY: 'sk_live_1',
         STRIPE_PUBLISHABLE_KEY: 'pk_test_1',
         STRIPE_LIVE_MODE: 'on',
-        STRIPE_WEBHOOK_SECRETS: 'whsec_1',
+        STRIPE_WEBHOOK_SECRETS: 'whsec_0123456789',
       },
       /^STRIPE_PUBLISHABLE_KEY/,
     ],
