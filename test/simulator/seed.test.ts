@@ -34,5 +34,7 @@ test('two runs with one seed are alike, with another seed or none they are not',
 });
 
 test('a seed is refused with a journal, whose ids would come again', async () => {
-  await expect(startSimulator({ port: 0, dataDir: path.join(os.tmpdir(), 'never-made'), seed: 'one' })).rejects.toThrow('in memory');
+  await expect(
+    startSimulator({ port: 0, dataDir: path.join(os.tmpdir(), 'never-made'), seed: 'one' }),
+  ).rejects.toThrow('in memory');
 });
