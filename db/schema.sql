@@ -932,6 +932,21 @@ end
 $function$;
 comment on function _decide_batch(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[], OUT failure_codes text[], OUT failure_details jsonb[]) is NULL;
 
+CREATE OR REPLACE FUNCTION public._end_disputes(p_checkout_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  update orders set disputed_at = null where checkout_id = p_checkout_id and disputed_at is not null;
+  if found then
+    update incidents set resolved_at = clock_timestamp()
+    where checkout_id = p_checkout_id and kind = 'payment_disputed' and resolved_at is null;
+  end if;
+end
+$function$;
+comment on function _end_disputes(p_checkout_id uuid) is NULL;
+
 CREATE OR REPLACE FUNCTION public._end_holds(p_reservation_ids uuid[], p_status text)
  RETURNS integer
  LANGUAGE plpgsql
@@ -2679,11 +2694,13 @@ begin
   end loop;
   if p_disputed_at is not null then
     perform _record_dispute(p_checkout_id, p_disputed_at);
+  else
+    perform _end_disputes(p_checkout_id);
   end if;
   perform _judge_events(p_checkout_id, p_event_ids, 'recorded');
 end
 $function$;
-comment on function record_money(p_checkout_id uuid, p_refunds jsonb, p_disputed_at timestamp with time zone, p_event_ids text[]) is 'Stripe''s refunds [{id, request_key, amount_minor, state, failure_reason}] and first dispute of a checkout''s payment. Repeating it changes nothing. HF006: no such checkout.';
+comment on function record_money(p_checkout_id uuid, p_refunds jsonb, p_disputed_at timestamp with time zone, p_event_ids text[]) is 'Stripe''s refunds [{id, request_key, amount_minor, state, failure_reason}] and first dispute, open or lost, of a checkout''s payment. Repeating it changes nothing. HF006: no such checkout.';
 
 CREATE OR REPLACE FUNCTION public.record_processing(p_checkout_id uuid, p_event_id text)
  RETURNS void
