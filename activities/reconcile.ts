@@ -17,6 +17,7 @@ import { readStripeFailure } from '../platform/stripe-failures';
 import type { ActivityDeps } from './deps';
 import { CANCELLABLE } from './end-payment';
 import { isPaidInFull, read } from './payment-state';
+import { wakePendingRefunds } from './pending-refunds';
 import { compare, type Verdict } from './reconcile-verdict';
 import { cancelOrphan } from './stripe-calls';
 
@@ -51,6 +52,7 @@ export function reconcileActivities(deps: ActivityDeps) {
   return {
     /** Compares one page of checkouts, one GET each. */
     async reconcileCheckouts({ afterId }: { afterId: string | null }): Promise<CheckoutPage> {
+      if (afterId === null) await wakePendingRefunds(deps);
       const page = await listCheckoutsToReconcile(deps.pool, {
         afterId,
         limit: PAGE_MAX,

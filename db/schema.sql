@@ -348,6 +348,8 @@ CREATE INDEX reconciliation_runs_finished ON public.reconciliation_runs USING bt
 
 CREATE INDEX refunds_checkout ON public.refunds USING btree (checkout_id);
 
+CREATE INDEX refunds_pending ON public.refunds USING btree (updated_at) WHERE (state = 'pending'::text);
+
 CREATE INDEX stock_adjustments_product ON public.stock_adjustments USING btree (drop_product_id);
 
 CREATE INDEX webhook_events_due ON public.webhook_events USING btree (COALESCE(driven_at, received_at)) WHERE ((outcome IS NULL) AND (quarantined_at IS NULL));
