@@ -6,7 +6,7 @@ import { readStripeFailure, type StripeFailure } from '../platform/stripe-failur
 import type { PaymentIntentReply } from '../platform/stripe';
 import { decisionOn, sameKeyAgain, tell } from './decisions';
 import type { ActivityDeps } from './deps';
-import { awaitCreateSlot } from './pace';
+import { awaitCreateTurn } from './pace';
 import {
   cancelOrphan,
   createPaymentIntent,
@@ -21,6 +21,8 @@ export type CreateOutcome =
   | { outcome: 'closed' }
   /** A definite error that Stripe has stored under this key, and nothing was created: go on with `n + 1`. */
   | { outcome: 'again' }
+  /** The deadline has passed, and nothing was created. */
+  | { outcome: 'too_late' }
   /** Repeating cannot help. */
   | { outcome: 'rejected'; code: string };
 
@@ -29,7 +31,8 @@ type Created = { created: PaymentIntentReply } | { outcome: 'again' } | { outcom
 export function createPaymentActivities(deps: ActivityDeps) {
   return {
     async createPayment(input: CreateInput): Promise<CreateOutcome> {
-      await awaitCreateSlot(deps);
+      const turn = await awaitCreateTurn(deps, input.checkoutId);
+      if (turn === 'too_late') return { outcome: 'too_late' };
       const result = await createOrFind(deps, input);
       if (!('created' in result)) return result;
       return bind(deps, input.checkoutId, result.created.id);

@@ -14,6 +14,7 @@ import type { ActivityDeps } from './deps';
 import { watched } from './endless';
 import { isPaidInFull, read } from './payment-state';
 import { PACE_MS, PatientReader } from './patient-reader';
+import { wakePendingRefunds } from './pending-refunds';
 import { compare, type Verdict } from './reconcile-verdict';
 import { resumeFrom, tellProgress } from './resume';
 
@@ -39,9 +40,10 @@ export function reconcileActivities(deps: ActivityDeps) {
      * next run. Another attempt goes on where the last one was.
      */
     async reconcileCheckouts({ afterId }: { afterId: string | null }): Promise<CheckoutPage> {
-      return watched(deps, { checkoutId: null, step: 'reconcile_checkouts' }, () =>
-        comparePage(deps, afterId),
-      );
+      return watched(deps, { checkoutId: null, step: 'reconcile_checkouts' }, async () => {
+        if (afterId === null) await wakePendingRefunds(deps);
+        return comparePage(deps, afterId);
+      });
     },
 
     async recordReconciliation(report: ReconciliationReport): Promise<void> {

@@ -424,6 +424,8 @@ CREATE INDEX reconciliation_runs_finished ON public.reconciliation_runs USING bt
 
 CREATE INDEX refunds_checkout ON public.refunds USING btree (checkout_id);
 
+CREATE INDEX refunds_pending ON public.refunds USING btree (updated_at) WHERE (state = 'pending'::text);
+
 CREATE INDEX stock_adjustments_product ON public.stock_adjustments USING btree (drop_product_id);
 
 CREATE INDEX triple_check_runs_finished ON public.triple_check_runs USING btree (finished_at);
@@ -1009,6 +1011,21 @@ begin
 end
 $function$;
 comment on function _decide_batch(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[], OUT failure_codes text[], OUT failure_details jsonb[]) is NULL;
+
+CREATE OR REPLACE FUNCTION public._end_disputes(p_checkout_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  update orders set disputed_at = null where checkout_id = p_checkout_id and disputed_at is not null;
+  if found then
+    update incidents set resolved_at = clock_timestamp()
+    where checkout_id = p_checkout_id and kind = 'payment_disputed' and resolved_at is null;
+  end if;
+end
+$function$;
+comment on function _end_disputes(p_checkout_id uuid) is NULL;
 
 CREATE OR REPLACE FUNCTION public._end_holds(p_reservation_ids uuid[], p_status text)
  RETURNS integer
@@ -2096,6 +2113,27 @@ begin
 end
 $function$;
 comment on function begin_operation(p_operation_id uuid, p_request_fingerprint text, p_action text, p_target_kind text, p_target text, p_operator text, p_reason text, p_request jsonb) is 'Writes down who wants what and why, with how it stands now. A known operation is answered as it is. HF009: another request.';
+CREATE OR REPLACE FUNCTION public.begin_create(p_checkout_id uuid, p_per_second integer, p_wait_ms_max integer, OUT is_too_late boolean, OUT is_taken boolean, OUT wait_ms integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  perform _require_read_committed();
+  is_too_late := exists (
+    select 1 from checkouts c
+    where c.id = p_checkout_id and c.status = 'opening' and c.expires_at <= clock_timestamp());
+  is_taken := false;
+  wait_ms := 0;
+  if not is_too_late then
+    select s.is_taken, s.wait_ms into is_taken, wait_ms
+    from take_stripe_slot('create', p_per_second, p_wait_ms_max) s;
+  end if;
+end
+$function$;
+comment on function begin_create(p_checkout_id uuid, p_per_second integer, p_wait_ms_max integer, OUT is_too_late boolean, OUT is_taken boolean, OUT wait_ms integer) is 'Before a PaymentIntent is created: whether its checkout may still get one, and when (see take_stripe_slot).';
 
 CREATE OR REPLACE FUNCTION public.bind_payment_intent(p_checkout_id uuid, p_payment_intent_id text)
  RETURNS boolean
@@ -2903,11 +2941,13 @@ begin
   end loop;
   if p_disputed_at is not null then
     perform _record_dispute(p_checkout_id, p_disputed_at);
+  else
+    perform _end_disputes(p_checkout_id);
   end if;
   perform _judge_events(p_checkout_id, p_event_ids, 'recorded');
 end
 $function$;
-comment on function record_money(p_checkout_id uuid, p_refunds jsonb, p_disputed_at timestamp with time zone, p_event_ids text[]) is 'Stripe''s refunds [{id, request_key, amount_minor, state, failure_reason}] and first dispute of a checkout''s payment. Repeating it changes nothing. HF006: no such checkout.';
+comment on function record_money(p_checkout_id uuid, p_refunds jsonb, p_disputed_at timestamp with time zone, p_event_ids text[]) is 'Stripe''s refunds [{id, request_key, amount_minor, state, failure_reason}] and first dispute, open or lost, of a checkout''s payment. Repeating it changes nothing. HF006: no such checkout.';
 
 CREATE OR REPLACE FUNCTION public.record_processing(p_checkout_id uuid, p_event_id text)
  RETURNS void

@@ -117,11 +117,22 @@ export function parseRefund(reply: unknown): RefundReply {
   return { id, status, amountMinor: amount, metadata: metadata ?? {}, failureReason: failureReason ?? null };
 }
 
-const disputeSchema = z.object({ id: z.string(), object: z.literal('dispute'), created: z.number().int() });
+const disputeSchema = z.object({
+  id: z.string(),
+  object: z.literal('dispute'),
+  created: z.number().int(),
+  status: z.string(),
+});
+
+export interface DisputeReply {
+  createdUnixSeconds: number;
+  /** Open on purpose: one that we do not know counts as a dispute. */
+  status: string;
+}
 
 /** Checks a reply that must be a Dispute. @throws UnreadableStripeReplyError */
-export function parseDispute(reply: unknown): { createdUnixSeconds: number } {
+export function parseDispute(reply: unknown): DisputeReply {
   const parsed = disputeSchema.safeParse(reply);
   if (!parsed.success) throw new UnreadableStripeReplyError('The reply is not a Dispute.');
-  return { createdUnixSeconds: parsed.data.created };
+  return { createdUnixSeconds: parsed.data.created, status: parsed.data.status };
 }

@@ -1,4 +1,5 @@
 // The worker process: everything that acts is put together here.
+import type { Client } from '@temporalio/client';
 import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
@@ -72,10 +73,7 @@ async function start(
   });
   shutdown.onStop('metrics', () => metrics.close());
 
-  const { client, connection, close } = await connectTemporalClient(config.temporal);
-  shutdown.onStop('temporal client', close);
-  await ensureSearchAttributes(connection, config.temporal.namespace, SEARCH_ATTRIBUTES);
-  await ensureSchedules(client);
+  const client = await prepareTemporal(config, shutdown);
 
   const batches = createCheckoutBatches(pool, batchObserver);
   shutdown.onStop('batches', () => batches.drain());
@@ -119,6 +117,15 @@ async function start(
   }
   logger.info({ metrics_port: metrics.port, task_queues: workers.length }, 'worker ready');
   await Promise.all(runs);
+}
+
+/** A client of a namespace that has what our workflows need. */
+async function prepareTemporal({ temporal }: ProcessConfig, shutdown: Shutdown): Promise<Client> {
+  const { client, connection, close } = await connectTemporalClient(temporal);
+  shutdown.onStop('temporal client', close);
+  await ensureSearchAttributes(connection, temporal.namespace, SEARCH_ATTRIBUTES);
+  await ensureSchedules(client);
+  return client;
 }
 
 /** Two of the three workers run activities only, on purpose. */

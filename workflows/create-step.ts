@@ -23,6 +23,8 @@ export async function createStep(run: CheckoutRun): Promise<Turn> {
         return { to: 'open' };
       case 'rejected':
         return refuse(isAmountCode(outcome.code) ? outcome.code : 'payment_provider_unavailable');
+      case 'too_late':
+        return refuse('checkout_not_opened');
       case 'gave_up':
         return refuse('payment_provider_unavailable');
       case 'again':

@@ -37,6 +37,7 @@ const HOT = [
   'release_checkout(uuid,text,text,text[])',
   'renew_lease(uuid,integer,integer)',
   'secure_units(uuid,integer)',
+  'begin_create(uuid,integer,integer)',
   'take_stripe_slot(text,integer,integer)',
 ];
 

@@ -1,8 +1,10 @@
 // No webhook, no run, nobody who asks: reconciliation finds what the world has lost.
-import { checkoutWorkflowId, stripeIdempotencyKey } from '../../contracts/ids';
+import { checkoutWorkflowId, settlementWorkflowId, stripeIdempotencyKey } from '../../contracts/ids';
 import { MAIN_TASK_QUEUE } from '../../contracts/messages';
 import { addProduct, order } from '../support/orders';
+import { reachOrder, refundOrder, stripeRefunds } from '../support/refunds';
 import type { CreateBody } from '../support/shop';
+import { until } from '../support/until';
 import { World } from '../support/world';
 
 let world: World;
@@ -85,6 +87,25 @@ test('PaymentIntents of ours that no checkout is bound to are canceled, those of
   expect(await statusOf(foreign.id)).toBe('requires_payment_method');
   expect(await statusOf(checkout.payment_intent_id)).toBe('requires_payment_method');
   await world.finish(checkout);
+  await expectSound();
+});
+
+test('a refund that was pending, and whose event is lost, is found to have come through', async () => {
+  const placed = await order(world, 2);
+  expect((await world.pay(placed.checkout, 'pm_card_pendingRefund')).body.status).toBe('succeeded');
+  await world.finish(placed.checkout);
+  await refundOrder(world, placed, { returnedLines: 'all' });
+  const [pending] = await until('the refund', async () => {
+    const refunds = await stripeRefunds(world, placed);
+    return refunds.length > 0 && refunds;
+  });
+  await world.env.client.workflow.getHandle(settlementWorkflowId(placed.checkout.checkout_id)).result();
+  await world.control(`refunds/${pending?.id}/succeed`);
+  await world.pool.query(`update refunds set updated_at = updated_at - interval '2 minutes'`);
+  await reconcile();
+  await reachOrder(world, placed, 'refunded');
+  expect(await stripeRefunds(world, placed)).toHaveLength(1);
+  expect(await placed.stock()).toBe(placed.stockBefore);
   await expectSound();
 });
 
