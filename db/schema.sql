@@ -2089,6 +2089,28 @@ end
 $function$;
 comment on function advance_refund(p_request_key text, p_n integer) is NULL;
 
+CREATE OR REPLACE FUNCTION public.begin_create(p_checkout_id uuid, p_per_second integer, p_wait_ms_max integer, OUT is_too_late boolean, OUT is_taken boolean, OUT wait_ms integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  perform _require_read_committed();
+  is_too_late := exists (
+    select 1 from checkouts c
+    where c.id = p_checkout_id and c.status = 'opening' and c.expires_at <= clock_timestamp());
+  is_taken := false;
+  wait_ms := 0;
+  if not is_too_late then
+    select s.is_taken, s.wait_ms into is_taken, wait_ms
+    from take_stripe_slot('create', p_per_second, p_wait_ms_max) s;
+  end if;
+end
+$function$;
+comment on function begin_create(p_checkout_id uuid, p_per_second integer, p_wait_ms_max integer, OUT is_too_late boolean, OUT is_taken boolean, OUT wait_ms integer) is 'Before a PaymentIntent is created: whether its checkout may still get one, and when (see take_stripe_slot).';
+
 CREATE OR REPLACE FUNCTION public.begin_operation(p_operation_id uuid, p_request_fingerprint text, p_action text, p_target_kind text, p_target text, p_operator text, p_reason text, p_request jsonb)
  RETURNS admin_operations
  LANGUAGE plpgsql
@@ -2113,27 +2135,6 @@ begin
 end
 $function$;
 comment on function begin_operation(p_operation_id uuid, p_request_fingerprint text, p_action text, p_target_kind text, p_target text, p_operator text, p_reason text, p_request jsonb) is 'Writes down who wants what and why, with how it stands now. A known operation is answered as it is. HF009: another request.';
-CREATE OR REPLACE FUNCTION public.begin_create(p_checkout_id uuid, p_per_second integer, p_wait_ms_max integer, OUT is_too_late boolean, OUT is_taken boolean, OUT wait_ms integer)
- RETURNS record
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'public', 'pg_temp'
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
-AS $function$
-begin
-  perform _require_read_committed();
-  is_too_late := exists (
-    select 1 from checkouts c
-    where c.id = p_checkout_id and c.status = 'opening' and c.expires_at <= clock_timestamp());
-  is_taken := false;
-  wait_ms := 0;
-  if not is_too_late then
-    select s.is_taken, s.wait_ms into is_taken, wait_ms
-    from take_stripe_slot('create', p_per_second, p_wait_ms_max) s;
-  end if;
-end
-$function$;
-comment on function begin_create(p_checkout_id uuid, p_per_second integer, p_wait_ms_max integer, OUT is_too_late boolean, OUT is_taken boolean, OUT wait_ms integer) is 'Before a PaymentIntent is created: whether its checkout may still get one, and when (see take_stripe_slot).';
 
 CREATE OR REPLACE FUNCTION public.bind_payment_intent(p_checkout_id uuid, p_payment_intent_id text)
  RETURNS boolean
