@@ -31,6 +31,7 @@ module.exports = {
   testTimeout: TIMEOUT_MS,
   projects: [
     project('unit', null),
+    project('search', null),
     project('simulator', null),
     project('db', 'database'),
     project('workflow', 'all'),

@@ -1,10 +1,10 @@
 // Step 4 (b) of manual capture: take the authorised money, once. Called only while the units are held.
 import { stripeIdempotencyKey } from '../contracts/ids';
-import { parsePaymentIntent, type PaymentIntentReply } from '../platform/stripe';
+import { parsePaymentIntentOf, type PaymentIntentReply } from '../platform/stripe';
 import { decisionOn, report, sameKeyAgain, tell } from './decisions';
 import type { ActivityDeps } from './deps';
 import { isAuthorisedInFull, isPaidInFull, read, type Due } from './payment-state';
-import { withoutProof } from './proof';
+import { withoutProof, withProof } from './proof';
 
 export interface CaptureInput extends Due {
   paymentIntentId: string;
@@ -33,7 +33,9 @@ export function capturePaymentActivities(deps: ActivityDeps) {
       try {
         const outcome = await attempt(deps, input);
         const isProof = outcome.outcome === 'captured' || outcome.outcome === 'failed';
-        return isProof ? outcome : ((await overdue()) ?? outcome);
+        if (!isProof) return (await overdue()) ?? outcome;
+        await withProof(deps, input.checkoutId);
+        return outcome;
       } catch (error) {
         const outcome = await overdue();
         if (outcome !== null) return outcome;
@@ -46,7 +48,8 @@ export function capturePaymentActivities(deps: ActivityDeps) {
 async function attempt(deps: ActivityDeps, input: CaptureInput): Promise<CaptureOutcome> {
   let captured: PaymentIntentReply;
   try {
-    captured = parsePaymentIntent(
+    captured = parsePaymentIntentOf(
+      input.paymentIntentId,
       await deps.stripe.paymentIntents.capture(
         input.paymentIntentId,
         { amount_to_capture: input.amountMinor },

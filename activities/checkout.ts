@@ -1,7 +1,9 @@
 // The saga's steps in PostgreSQL: each is one statement, keyed by the checkout, and answers the same when it runs twice.
 import type { CheckoutInput, FailureCode, OpenedCheckout } from '../contracts/checkout';
 import type { CheckoutStatus } from '../contracts/statuses';
+import type { ExtendAnswer, ExtendRequest } from '../contracts/operations';
 import { closeUnboundCheckout, releaseCheckout, renewLease, secureUnits } from '../db/checkouts';
+import { extendCheckout } from '../db/extensions';
 import type { ActivityDeps } from './deps';
 import { watched } from './endless';
 
@@ -88,6 +90,13 @@ export function checkoutActivities(deps: ActivityDeps) {
       const { reclaimGraceSeconds } = policy;
       await watched(deps, { checkoutId, step: 'renew_lease' }, () =>
         renewLease(pool, { checkoutId, reclaimGraceSeconds, holdMaxSeconds: deps.holdMaxSeconds }),
+      );
+    },
+
+    /** Moves deadline and lease together, once per key; the caller restarts its timer when it has happened. */
+    async extendCheckout(input: ExtendRequest & { checkoutId: string }): Promise<ExtendAnswer> {
+      return watched(deps, { checkoutId: input.checkoutId, step: 'extend' }, () =>
+        extendCheckout(pool, input),
       );
     },
 

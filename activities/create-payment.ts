@@ -6,6 +6,7 @@ import { readStripeFailure, type StripeFailure } from '../platform/stripe-failur
 import type { PaymentIntentReply } from '../platform/stripe';
 import { decisionOn, sameKeyAgain, tell } from './decisions';
 import type { ActivityDeps } from './deps';
+import { awaitCreateTurn } from './pace';
 import {
   cancelOrphan,
   createPaymentIntent,
@@ -20,6 +21,8 @@ export type CreateOutcome =
   | { outcome: 'closed' }
   /** A definite error that Stripe has stored under this key, and nothing was created: go on with `n + 1`. */
   | { outcome: 'again' }
+  /** The deadline has passed, and nothing was created. */
+  | { outcome: 'too_late' }
   /** Repeating cannot help. */
   | { outcome: 'rejected'; code: string };
 
@@ -28,6 +31,8 @@ type Created = { created: PaymentIntentReply } | { outcome: 'again' } | { outcom
 export function createPaymentActivities(deps: ActivityDeps) {
   return {
     async createPayment(input: CreateInput): Promise<CreateOutcome> {
+      const turn = await awaitCreateTurn(deps, input.checkoutId);
+      if (turn === 'too_late') return { outcome: 'too_late' };
       const result = await createOrFind(deps, input);
       if (!('created' in result)) return result;
       return bind(deps, input.checkoutId, result.created.id);
@@ -39,12 +44,24 @@ async function createOrFind(deps: ActivityDeps, input: CreateInput): Promise<Cre
   try {
     return { created: await createPaymentIntent(deps, input) };
   } catch (error) {
-    const { decision, failure } = decisionOn('create', error);
-    if (decision.next === 'same_key') throw sameKeyAgain('create', failure);
-    if (decision.look) return findOrAgain(deps, input);
-    const { checkoutId } = input;
-    if (!isAboutTheAmount(failure)) await tell(deps, { checkoutId, call: 'create', decision, failure });
-    return { outcome: 'rejected', code: failure.code };
+    return readRefusal(deps, input, error);
+  }
+}
+
+/** What a create that did not succeed means: its row in the table. */
+async function readRefusal(deps: ActivityDeps, input: CreateInput, error: unknown): Promise<Created> {
+  const { checkoutId } = input;
+  const { decision, failure } = decisionOn('create', error);
+  if (!isAboutTheAmount(failure)) await tell(deps, { checkoutId, call: 'create', decision, failure });
+  const found = decision.look ? await find(deps, input) : null;
+  if (found !== null) return { created: found };
+  switch (decision.next) {
+    case 'same_key':
+      throw sameKeyAgain('create', failure);
+    case 'new_key':
+      return { outcome: 'again' };
+    case 'stop':
+      return { outcome: 'rejected', code: failure.code };
   }
 }
 
@@ -54,10 +71,9 @@ function isAboutTheAmount({ code }: StripeFailure): boolean {
 }
 
 /** After a 5xx the PaymentIntent may exist all the same. */
-async function findOrAgain(deps: ActivityDeps, input: CreateInput): Promise<Created> {
+async function find(deps: ActivityDeps, input: CreateInput): Promise<PaymentIntentReply | null> {
   try {
-    const found = await findCreatedPaymentIntent(deps, input);
-    return found === null ? { outcome: 'again' } : { created: found };
+    return await findCreatedPaymentIntent(deps, input);
   } catch {
     throw tryAgain('Stripe could not be asked for what a create left', 'StripeNoReply');
   }

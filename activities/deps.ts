@@ -3,8 +3,11 @@ import type { Pool } from 'pg';
 import type Stripe from 'stripe';
 
 import type { CheckoutPolicy } from '../contracts/checkout';
+import type { CancelByOperatorAnswer, ExtendAnswer, ExtendRequest } from '../contracts/operations';
 import type { CheckoutBatches } from '../db/checkout-batches';
 import type { PaymentEvent } from '../contracts/payment-events';
+import type { ListedAct, ListedBy } from './listed-events';
+import type { RunState, TripleFinding } from './triple-verdict';
 
 export interface ActivityDeps {
   pool: Pool;
@@ -20,7 +23,21 @@ export interface ActivityDeps {
   /** Asked at each call, never kept: an operator may turn it at any moment. */
   settlement: () => Settlement;
   paymentMethodTypes: string[];
+  /** PaymentIntents created per second at most, over all workers. */
+  createsPerSecond: number;
   runs: CheckoutRuns;
+  /** Told of what the watch over lost events and checkouts does; the worker counts it. */
+  observer?: WatchObserver;
+}
+
+export interface WatchObserver {
+  onListedEvent?: (source: ListedBy, act: ListedAct) => void;
+  /** A turn begins; the answer is called at its end. */
+  onPoll?: () => (result: 'ok' | 'failed') => void;
+  onSwept?: (result: 'handed_on' | 'not_handed_on' | 'quarantined') => void;
+  onReconciled?: (result: 'consistent' | 'healed' | 'incident') => void;
+  onOrphanCanceled?: () => void;
+  onTripleFinding?: (kind: TripleFinding) => void;
 }
 
 /** `check-only`: units are only checked at the opening, and taken once the money is there. */
@@ -34,8 +51,14 @@ export interface CheckoutRuns {
   /** Starts `settle-<checkoutId>`, or signals the one that runs. */
   startSettlement(checkoutId: string): Promise<void>;
   isCheckoutRunning(checkoutId: string): Promise<boolean>;
+  /** How a checkout's run stands, with the result of one that has completed. */
+  readCheckoutRun(checkoutId: string): Promise<RunState>;
   /** Hands a Stripe event to a running checkout. False when no run takes the signal any more. */
   signalCheckout(checkoutId: string, event: PaymentEvent): Promise<boolean>;
   /** Has a running checkout read its payment again. False when no run takes the signal any more. */
   askCheckout(checkoutId: string): Promise<boolean>;
+  /** Has a running checkout end its payment; once per operation. Null when there is no run to take it. */
+  cancelByOperator(checkoutId: string, operationId: string): Promise<CancelByOperatorAnswer | null>;
+  /** Has a running checkout give its buyer more time; once per key. Null when there is no run to take it. */
+  extendCheckout(checkoutId: string, request: ExtendRequest): Promise<ExtendAnswer | null>;
 }

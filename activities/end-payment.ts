@@ -1,10 +1,12 @@
 // Ending a payment: ask Stripe, never guess. One attempt; the workflow goes on until there is proof.
 import { stripeIdempotencyKey } from '../contracts/ids';
-import { parsePaymentIntent, type PaymentIntentReply } from '../platform/stripe';
+import { recordProcessing } from '../db/checkouts';
+import { isCancelUnderWay } from '../db/operations';
+import { parsePaymentIntentOf, type PaymentIntentReply } from '../platform/stripe';
 import { decisionOn, report, sameKeyAgain, tell } from './decisions';
 import type { ActivityDeps } from './deps';
 import { isAuthorisedInFull, isPaidInFull, read } from './payment-state';
-import { renewWhileAsking, withoutProof } from './proof';
+import { renewWhileAsking, withoutProof, withProof } from './proof';
 
 export interface EndPaymentInput {
   checkoutId: string;
@@ -45,9 +47,13 @@ export function endPaymentActivities(deps: ActivityDeps) {
     async endPayment(input: EndPaymentInput): Promise<EndPaymentOutcome> {
       const lease = await renewWhileAsking(deps, input.checkoutId);
       if (lease.paymentIntentId === null) return { outcome: 'unbound' };
+      // Settlement is told by the record alone: where no run took an operator's cancel, it is still meant.
+      const isVoid = input.isVoid || (await isCancelUnderWay(deps.pool, input.checkoutId));
       try {
-        const outcome = await attempt(deps, input, lease.paymentIntentId);
-        return PROOFS.has(outcome.outcome) ? outcome : ((await withoutProof(deps, input)) ?? outcome);
+        const outcome = await attempt(deps, { ...input, isVoid }, lease.paymentIntentId);
+        if (!PROOFS.has(outcome.outcome)) return (await withoutProof(deps, input)) ?? outcome;
+        await withProof(deps, input.checkoutId);
+        return outcome;
       } catch (error) {
         const overdue = await withoutProof(deps, input);
         if (overdue !== null) return overdue;
@@ -66,7 +72,8 @@ async function attempt(
   if (!isCancellable(input, payment)) return judge(deps, input, payment);
   let canceled: PaymentIntentReply;
   try {
-    canceled = parsePaymentIntent(
+    canceled = parsePaymentIntentOf(
+      paymentIntentId,
       await deps.stripe.paymentIntents.cancel(
         paymentIntentId,
         // The same for every caller: run and settlement share the key, and a key with another body is an error.
@@ -121,7 +128,10 @@ async function judge(
       amount_capturable_minor: amountCapturableMinor,
       currency,
     });
-  } else if (status !== 'processing') {
+  } else if (status === 'processing') {
+    // Its event may be lost; the buyer is told all the same.
+    await recordProcessing(deps.pool, { checkoutId, eventId: null });
+  } else {
     await report(deps, checkoutId, 'payment_status_unexpected', { payment_status: status });
   }
   return { outcome: 'kept', paymentStatus: status };

@@ -8,11 +8,11 @@ const INCIDENT_AGE_MS = 10 * 60_000;
 
 /**
  * Runs `step`; when it fails ten minutes or more after the activity was first scheduled, opens the incident
- * `step_keeps_failing` (once a checkout) and fails all the same, so that Temporal tries again.
+ * `step_keeps_failing` (once a checkout; null: once for all that concerns none) and fails all the same, so that Temporal tries again.
  */
 export async function watched<T>(
   deps: ActivityDeps,
-  { checkoutId, step }: { checkoutId: string; step: string },
+  { checkoutId, step }: { checkoutId: string | null; step: string },
   run: () => Promise<T>,
 ): Promise<T> {
   try {
@@ -28,4 +28,16 @@ export async function watched<T>(
     }
     throw error;
   }
+}
+
+type Step = (input: never) => Promise<unknown>;
+
+/** The same steps, each watched under its own name, with the checkout that its input names, if it names one. */
+export function watchedAll<Steps extends Record<string, Step>>(deps: ActivityDeps, steps: Steps): Steps {
+  const entries = Object.entries<Step>(steps).map(([step, run]) => {
+    const watchedStep = (input: { checkoutId?: string } | undefined) =>
+      watched(deps, { checkoutId: input?.checkoutId ?? null, step }, () => run(input as never));
+    return [step, watchedStep];
+  });
+  return Object.fromEntries(entries) as Steps;
 }

@@ -1,8 +1,9 @@
 // The inbox drives itself: what was stored and never judged is handed on again.
 import { heartbeat, log } from '@temporalio/activity';
 
-import { markForwarded, takeUnjudgedEvents, type DueEvent } from '../db/inbox';
+import { takeUnjudgedEvents, type DueEvent } from '../db/inbox';
 import type { ActivityDeps } from './deps';
+import { handOn } from './hand-on';
 
 /** Longer than any event needs that is on its way; shorter than a payment window. */
 const WAIT_SECONDS = 60;
@@ -28,8 +29,9 @@ export function inboxSweepActivities(deps: ActivityDeps) {
         limit: SWEEP_MAX,
       });
       const due = events.filter((event) => !event.isQuarantined);
+      for (const event of events) if (event.isQuarantined) deps.observer?.onSwept?.('quarantined');
       for (const event of due) {
-        await handOn(deps, event);
+        await tryToHandOn(deps, event);
         heartbeat();
       }
       return {
@@ -42,12 +44,12 @@ export function inboxSweepActivities(deps: ActivityDeps) {
 }
 
 /** One that cannot be handed on now is left for the next sweep; its neighbours are not held up. */
-async function handOn(deps: ActivityDeps, { eventId, checkoutId, signal }: DueEvent): Promise<void> {
+async function tryToHandOn(deps: ActivityDeps, event: DueEvent): Promise<void> {
   try {
-    const isTaken = signal !== null && (await deps.runs.signalCheckout(checkoutId, signal));
-    if (!isTaken) await deps.runs.startSettlement(checkoutId);
-    await markForwarded(deps.pool, eventId);
+    await handOn(deps, event);
+    deps.observer?.onSwept?.('handed_on');
   } catch (error) {
-    log.warn('event not handed on', { checkout_id: checkoutId, event_id: eventId, error });
+    deps.observer?.onSwept?.('not_handed_on');
+    log.warn('event not handed on', { checkout_id: event.checkoutId, event_id: event.eventId, error });
   }
 }

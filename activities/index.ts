@@ -1,18 +1,22 @@
 // All side effects of the sagas, over dependencies that are given.
 import { capturePaymentActivities } from './capture-payment';
 import { checkoutActivities } from './checkout';
+import { checkoutOperationActivities } from './checkout-operations';
 import { createPaymentActivities } from './create-payment';
 import type { ActivityDeps } from './deps';
 import { endPaymentActivities } from './end-payment';
 import { inboxSweepActivities } from './inbox-sweep';
 import { maintenanceActivities } from './maintenance';
 import { moneyActivities } from './money';
+import { operationActivities } from './operations';
 import { pausable } from './pause';
 import { paymentNewsActivities } from './payment-news';
 import { readPaymentActivities } from './read-payment';
 import { reconcileActivities } from './reconcile';
+import { reconcileListedActivities } from './reconcile-listed';
 import { refundActivities } from './refund-payment';
 import { settlementActivities } from './settlement';
+import { tripleCheckActivities, tripleReportActivities } from './triple-check';
 
 /** PostgreSQL and Temporal: the main task queue, local and regular. */
 export function createMainActivities(deps: ActivityDeps) {
@@ -25,7 +29,10 @@ export function createMainActivities(deps: ActivityDeps) {
     ...settlementActivities(deps),
     ...inboxSweepActivities(deps),
     recordReconciliation,
+    ...tripleReportActivities(deps),
     ...maintenanceActivities(deps),
+    ...operationActivities(deps),
+    ...checkoutOperationActivities(deps),
   };
 }
 
@@ -36,7 +43,7 @@ export function createStripeCreateActivities(deps: ActivityDeps) {
 
 /** Every other call to Stripe. */
 export function createStripeActivities(deps: ActivityDeps) {
-  const { reconcileCheckouts, cancelOrphans } = reconcileActivities(deps);
+  const { reconcileCheckouts } = reconcileActivities(deps);
   return {
     ...pausable(deps, {
       ...endPaymentActivities(deps),
@@ -46,11 +53,12 @@ export function createStripeActivities(deps: ActivityDeps) {
     ...readPaymentActivities(deps),
     ...moneyActivities(deps),
     reconcileCheckouts,
-    cancelOrphans,
+    ...reconcileListedActivities(deps),
+    ...tripleCheckActivities(deps),
   };
 }
 
 export type MainActivities = ReturnType<typeof createMainActivities>;
 export type StripeCreateActivities = ReturnType<typeof createStripeCreateActivities>;
 export type StripeActivities = ReturnType<typeof createStripeActivities>;
-export type { ActivityDeps, CheckoutRuns } from './deps';
+export type { ActivityDeps, CheckoutRuns, WatchObserver } from './deps';

@@ -52,7 +52,10 @@ export async function listRefunds(
   });
 }
 
-/** When the buyer's bank first asked for the money back, in Unix seconds; null when it never did. */
+/** The bank has left the money with the shop: https://docs.stripe.com/api/disputes/object#dispute_object-status. */
+const ENDED_WELL = new Set(['won', 'warning_closed', 'prevented']);
+
+/** When the buyer's bank first asked for the money back and did not give up, in Unix seconds; null when it never did. */
 async function firstDispute(
   deps: ActivityDeps,
   checkoutId: string,
@@ -60,8 +63,8 @@ async function firstDispute(
 ): Promise<number | null> {
   return reading(deps, checkoutId, async () => {
     const list = await deps.stripe.disputes.list({ payment_intent: paymentIntentId, limit: 100 });
-    const created = list.data.map((dispute) => parseDispute(dispute).createdUnixSeconds);
-    return created.length === 0 ? null : Math.min(...created);
+    const standing = list.data.map(parseDispute).filter(({ status }) => !ENDED_WELL.has(status));
+    return standing.length === 0 ? null : Math.min(...standing.map((one) => one.createdUnixSeconds));
   });
 }
 

@@ -6,7 +6,8 @@ import type { ActivityDeps } from './deps';
 import { watched } from './endless';
 
 export interface IncidentInput {
-  checkoutId: string;
+  /** Null: it concerns no single checkout. */
+  checkoutId: string | null;
   kind: string;
   detail: Record<string, unknown>;
 }
@@ -39,7 +40,9 @@ export function paymentNewsActivities(deps: ActivityDeps) {
     },
 
     async openIncident(input: IncidentInput): Promise<void> {
-      await openIncident(pool, input);
+      await watched(deps, { checkoutId: input.checkoutId, step: 'open_incident' }, () =>
+        openIncident(pool, input),
+      );
     },
 
     /** Hands what a closed checkout cannot judge any more to settlement. */

@@ -1,10 +1,8 @@
-// Reconciliation: compares checkouts with Stripe and PaymentIntents with checkouts. It heals by waking settlement, and
-// changes neither stock nor money itself, except that it cancels PaymentIntents nobody was ever given the secret of.
-import { heartbeat } from '@temporalio/activity';
+// Reconciliation, first part: compares checkouts with Stripe. It heals by waking settlement, and changes neither stock nor
+// money itself.
+import { log } from '@temporalio/activity';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { isOpenCheckoutStatus } from '../contracts/statuses';
-import { readCheckout } from '../db/checkouts';
 import { openIncident } from '../db/incidents';
 import {
   listCheckoutsToReconcile,
@@ -12,19 +10,15 @@ import {
   type CheckoutToReconcile,
   type ReconciliationReport,
 } from '../db/reconciliation';
-import { parsePaymentIntent, type PaymentIntentReply } from '../platform/stripe';
-import { readStripeFailure } from '../platform/stripe-failures';
 import type { ActivityDeps } from './deps';
-import { CANCELLABLE } from './end-payment';
+import { watched } from './endless';
 import { isPaidInFull, read } from './payment-state';
+import { PACE_MS, PatientReader } from './patient-reader';
+import { wakePendingRefunds } from './pending-refunds';
 import { compare, type Verdict } from './reconcile-verdict';
-import { cancelOrphan } from './stripe-calls';
+import { resumeFrom, tellProgress } from './resume';
 
-const PAGE_MAX = 50;
-/** Five a second, far below what Stripe allows and buyers need. */
-const PACE_MS = 200;
-/** A create is bound within seconds; a day covers every outage that may have left one. By this machine's clock: minutes do not matter. */
-const ORPHANS_SECONDS = 86_400;
+const PAGE_MAX = 200;
 /** Stripe may tell late of what happened. */
 const CLOSED_SECONDS = 2 * 86_400;
 
@@ -36,60 +30,66 @@ export interface CheckoutPage {
   nextAfterId: string | null;
 }
 
-export interface OrphanPage {
-  canceled: number;
-  nextStartingAfter: string | null;
-}
-
-export interface OrphanInput {
-  startingAfter: string | null;
-  /** Younger ones may still be bound by their checkout. */
-  ageSeconds: number;
-}
+/** How far a page has come. */
+type PageProgress = Omit<CheckoutPage, 'nextAfterId'> & { afterId: string | null; left: number };
 
 export function reconcileActivities(deps: ActivityDeps) {
   return {
-    /** Compares one page of checkouts, one GET each. */
+    /**
+     * Compares one page of checkouts, one GET each. A payment that alone cannot be read holds up nobody: it is left to the
+     * next run. Another attempt goes on where the last one was.
+     */
     async reconcileCheckouts({ afterId }: { afterId: string | null }): Promise<CheckoutPage> {
-      const page = await listCheckoutsToReconcile(deps.pool, {
-        afterId,
-        limit: PAGE_MAX,
-        closedSeconds: CLOSED_SECONDS,
+      return watched(deps, { checkoutId: null, step: 'reconcile_checkouts' }, async () => {
+        if (afterId === null) await wakePendingRefunds(deps);
+        return comparePage(deps, afterId);
       });
-      const verdicts: Verdict[] = [];
-      for (const checkout of page) {
-        verdicts.push(await reconcileOne(deps, checkout));
-        heartbeat();
-      }
-      return {
-        checked: page.length,
-        healed: verdicts.filter((verdict) => verdict === 'settle').length,
-        incidents: verdicts.filter((verdict) => verdict === 'incident').length,
-        nextAfterId: page.length < PAGE_MAX ? null : (page.at(-1)?.checkoutId ?? null),
-      };
-    },
-
-    /** Cancels what was created for a checkout of ours that has closed, or is bound to another PaymentIntent. */
-    async cancelOrphans({ startingAfter, ageSeconds }: OrphanInput): Promise<OrphanPage> {
-      if (deps.settlement() === 'paused') return { canceled: 0, nextStartingAfter: null };
-      const createdTo = Math.floor(Date.now() / 1000) - ageSeconds;
-      const list = await deps.stripe.paymentIntents.list({
-        limit: 100,
-        created: { gte: createdTo - ORPHANS_SECONDS, lte: createdTo },
-        ...(startingAfter === null ? {} : { starting_after: startingAfter }),
-      });
-      let canceled = 0;
-      for (const payment of list.data.map(parsePaymentIntent)) {
-        if (await cancelIfOrphan(deps, payment)) canceled += 1;
-        heartbeat();
-      }
-      return { canceled, nextStartingAfter: list.has_more ? (list.data.at(-1)?.id ?? null) : null };
     },
 
     async recordReconciliation(report: ReconciliationReport): Promise<void> {
-      await recordReconciliation(deps.pool, report);
+      await watched(deps, { checkoutId: null, step: 'record_reconciliation' }, () =>
+        recordReconciliation(deps.pool, report),
+      );
     },
   };
+}
+
+async function comparePage(deps: ActivityDeps, afterId: string | null): Promise<CheckoutPage> {
+  const begin: PageProgress = { afterId, left: PAGE_MAX, checked: 0, healed: 0, incidents: 0 };
+  const progress = { ...resumeFrom(begin) };
+  const page = await listCheckoutsToReconcile(deps.pool, {
+    afterId: progress.afterId,
+    limit: progress.left,
+    closedSeconds: CLOSED_SECONDS,
+  });
+  const { left } = progress;
+  const reader = new PatientReader();
+  let safe = { ...progress };
+  for (const [index, checkout] of page.entries()) {
+    const look = () => reconcileOne(deps, checkout);
+    const verdict = checkout.paymentIntentId === null ? await look() : await reader.tryOne(look);
+    if (verdict === 'unreadable') log.warn('checkout not compared', { checkout_id: checkout.checkoutId });
+    else count(deps, progress, verdict);
+    // Where Stripe turns out to be away, another attempt begins with the first that could not be read.
+    if (reader.isWell) safe = { ...progress, afterId: checkout.checkoutId, left: left - index - 1 };
+    tellProgress(safe);
+  }
+  const { checked, healed, incidents } = progress;
+  return {
+    checked,
+    healed,
+    incidents,
+    nextAfterId: page.length < left ? null : (page.at(-1)?.checkoutId ?? null),
+  };
+}
+
+function count(deps: ActivityDeps, progress: PageProgress, verdict: Verdict): void {
+  progress.checked += 1;
+  if (verdict === 'settle') progress.healed += 1;
+  if (verdict === 'incident') progress.incidents += 1;
+  deps.observer?.onReconciled?.(
+    verdict === 'settle' ? 'healed' : verdict === 'incident' ? 'incident' : 'consistent',
+  );
 }
 
 async function reconcileOne(deps: ActivityDeps, checkout: CheckoutToReconcile): Promise<Verdict> {
@@ -110,27 +110,4 @@ async function readBound(deps: ActivityDeps, checkout: CheckoutToReconcile) {
   await pause(PACE_MS);
   const payment = await read(deps, checkout.checkoutId, checkout.paymentIntentId);
   return { status: payment.status, isPaidInFull: isPaidInFull(deps, checkout, payment) };
-}
-
-async function cancelIfOrphan(deps: ActivityDeps, payment: PaymentIntentReply): Promise<boolean> {
-  const checkoutId = payment.metadata['checkout_id'];
-  const isOurs = payment.metadata['holdfast_env'] === deps.holdfastEnv && checkoutId !== undefined;
-  if (!isOurs || !CANCELLABLE.has(payment.status)) return false;
-  const row = await readCheckout(deps.pool, checkoutId);
-  if (row?.paymentIntentId === payment.id) return false;
-  const isStillCreating = row !== null && row.paymentIntentId === null && isOpenCheckoutStatus(row.status);
-  if (isStillCreating) return false;
-  await pause(PACE_MS);
-  return cancelNow(deps, checkoutId, payment.id);
-}
-
-/** False when somebody else ended it first. */
-async function cancelNow(deps: ActivityDeps, checkoutId: string, paymentIntentId: string): Promise<boolean> {
-  try {
-    await cancelOrphan(deps, checkoutId, paymentIntentId);
-    return true;
-  } catch (error) {
-    if (readStripeFailure(error).kind === 'unexpected_state') return false;
-    throw error;
-  }
 }

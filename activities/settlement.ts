@@ -6,6 +6,7 @@ import { readCheckout } from '../db/checkouts';
 import { listUnjudgedEventIds } from '../db/inbox';
 import { requestRefund } from '../db/refunds';
 import type { ActivityDeps } from './deps';
+import { watched } from './endless';
 
 /** A checkout as settlement finds it. */
 export interface SettlementCase {
@@ -27,21 +28,7 @@ export function settlementActivities(deps: ActivityDeps) {
   return {
     /** Null where there is no row: then there is neither stock nor money. */
     async readSettlementCase({ checkoutId }: { checkoutId: string }): Promise<SettlementCase | null> {
-      const row = await readCheckout(deps.pool, checkoutId);
-      if (row === null) return null;
-      return {
-        requestFingerprint: row.requestFingerprint,
-        status: row.status,
-        isOpen: isOpenCheckoutStatus(row.status),
-        isDeadlinePassed: row.secondsLeft === 0,
-        paymentIntentId: row.paymentIntentId,
-        amountMinor: row.amountMinor ?? 0,
-        currency: row.currency ?? '',
-        reclaimGraceSeconds: deps.policy.reclaimGraceSeconds,
-        endPaymentPauseMaxSeconds: deps.policy.endPaymentPauseMaxSeconds,
-        unjudgedEventIds: await listUnjudgedEventIds(deps.pool, checkoutId, 'payment'),
-        hasMoneyNews: (await listUnjudgedEventIds(deps.pool, checkoutId, 'money')).length > 0,
-      };
+      return watched(deps, { checkoutId, step: 'read_settlement_case' }, () => readCase(deps, checkoutId));
     },
 
     /** An operator's refund: the decision is a row, written before Stripe is asked. */
@@ -53,11 +40,31 @@ export function settlementActivities(deps: ActivityDeps) {
     },
 
     async isCheckoutRunning({ checkoutId }: { checkoutId: string }): Promise<boolean> {
-      return deps.runs.isCheckoutRunning(checkoutId);
+      return watched(deps, { checkoutId, step: 'is_checkout_running' }, () =>
+        deps.runs.isCheckoutRunning(checkoutId),
+      );
     },
 
     async askCheckout({ checkoutId }: { checkoutId: string }): Promise<boolean> {
-      return deps.runs.askCheckout(checkoutId);
+      return watched(deps, { checkoutId, step: 'ask_checkout' }, () => deps.runs.askCheckout(checkoutId));
     },
+  };
+}
+
+async function readCase(deps: ActivityDeps, checkoutId: string): Promise<SettlementCase | null> {
+  const row = await readCheckout(deps.pool, checkoutId);
+  if (row === null) return null;
+  return {
+    requestFingerprint: row.requestFingerprint,
+    status: row.status,
+    isOpen: isOpenCheckoutStatus(row.status),
+    isDeadlinePassed: row.secondsLeft === 0,
+    paymentIntentId: row.paymentIntentId,
+    amountMinor: row.amountMinor ?? 0,
+    currency: row.currency ?? '',
+    reclaimGraceSeconds: deps.policy.reclaimGraceSeconds,
+    endPaymentPauseMaxSeconds: deps.policy.endPaymentPauseMaxSeconds,
+    unjudgedEventIds: await listUnjudgedEventIds(deps.pool, checkoutId, 'payment'),
+    hasMoneyNews: (await listUnjudgedEventIds(deps.pool, checkoutId, 'money')).length > 0,
   };
 }

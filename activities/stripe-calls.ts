@@ -3,7 +3,12 @@ import { ApplicationFailure } from '@temporalio/activity';
 
 import type { CaptureMethod } from '../contracts/checkout';
 import { reservationIdsMetadata, checkoutWorkflowId, stripeIdempotencyKey } from '../contracts/ids';
-import { parsePaymentIntent, type PaymentIntentReply } from '../platform/stripe';
+import {
+  parsePaymentIntent,
+  parsePaymentIntentOf,
+  UnreadableStripeReplyError,
+  type PaymentIntentReply,
+} from '../platform/stripe';
 import type { ActivityDeps } from './deps';
 
 /** A key that Stripe refuses is not mended in a second. */
@@ -54,7 +59,10 @@ export async function createPaymentIntent(
     },
     { idempotencyKey: stripeIdempotencyKey(deps.holdfastEnv, checkoutId, 'create', n) },
   );
-  return parsePaymentIntent(reply);
+  const created = parsePaymentIntent(reply);
+  if (!isOurs(deps, created, checkoutId))
+    throw new UnreadableStripeReplyError('The reply is the PaymentIntent of another checkout.');
+  return created;
 }
 
 const LIST_PAGES_MAX = 20;
@@ -88,15 +96,19 @@ export function isOurs(deps: ActivityDeps, reply: PaymentIntentReply, checkoutId
   return reply.metadata['holdfast_env'] === deps.holdfastEnv && reply.metadata['checkout_id'] === checkoutId;
 }
 
-/** Cancels a PaymentIntent that was never bound; nobody ever had its secret. */
+/**
+ * Cancels a PaymentIntent that was never bound; nobody ever had its secret.
+ * @throws Stripe's errors, UnreadableStripeReplyError
+ */
 export async function cancelOrphan(
   deps: ActivityDeps,
   checkoutId: string,
   paymentIntentId: string,
 ): Promise<void> {
-  await deps.stripe.paymentIntents.cancel(
+  const reply = await deps.stripe.paymentIntents.cancel(
     paymentIntentId,
     { cancellation_reason: 'abandoned' },
     { idempotencyKey: stripeIdempotencyKey(deps.holdfastEnv, checkoutId, 'orphan-cancel', paymentIntentId) },
   );
+  parsePaymentIntentOf(paymentIntentId, reply);
 }

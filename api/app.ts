@@ -3,6 +3,7 @@ import express from 'express';
 import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
 
+import { createAdminHandlers } from './admin/handlers';
 import { jsonBody, rawBody } from './body';
 import {
   cancelCheckoutHandler,
@@ -53,6 +54,7 @@ function createHandlers(deps: ApiDeps): Record<OperationId, readonly RequestHand
     stripeWebhook: [rawBody, stripeWebhookHandler(deps)],
     cleanupReservations: [cleanupReservationsHandler(deps)],
     maintenanceHealth: [maintenanceHealthHandler(deps)],
+    ...createAdminHandlers(deps),
     pageConfig: [pageConfigHandler(deps)],
     healthz: [healthzHandler],
     readyz: [readyzHandler(deps)],

@@ -30,7 +30,12 @@ function refuseProto(key: string, value: unknown): unknown {
 export function parseBody<Schema extends z.ZodType>(schema: Schema, request: Request): z.output<Schema> {
   const body: unknown = request.body;
   if (body === undefined && !request.is('application/json')) throw new Problem('unsupported_media_type');
-  const parsed = schema.safeParse(body);
+  return parseInput(schema, body);
+}
+
+/** @throws Problem malformed_request naming each fault. */
+export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
   throw new Problem('malformed_request', { errors: fieldFaults(parsed.error) });
 }

@@ -28,7 +28,7 @@ export function checkoutJson(checkout: CheckoutView): CheckoutAnswer {
     checkout_id: checkout.checkoutId,
     status: checkout.status,
     failure_code: checkout.failureCode,
-    message: statusSentence(checkout),
+    message: sentenceOf(checkout),
     payment_intent_id: checkout.paymentIntentId,
     reservation_ids: checkout.reservationIds,
     items: checkout.lines.map((line) => ({ drop_product_id: line.dropProductId, quantity: line.quantity })),
@@ -47,14 +47,21 @@ export function checkoutJson(checkout: CheckoutView): CheckoutAnswer {
   };
 }
 
-/** The time can be over some moments, or a long outage, before it is known how the payment ended. */
-function statusSentence({ status, isPayable, isCheckOnly }: CheckoutView): string {
-  if (status === 'awaiting_payment' && !isPayable)
-    return 'The time to pay is over. We are finding out whether your payment came in time.';
+/**
+ * Nobody may be told that he was not charged before Stripe has said so. The time can be over some moments, or a long outage,
+ * before it is known how the payment ended.
+ */
+function sentenceOf({ status, failureCode, isPayable, isCheckOnly }: CheckoutView): string {
+  if (status === 'expired' && failureCode === 'payment_unresolved') return UNRESOLVED_SENTENCE;
+  if (status === 'awaiting_payment' && !isPayable) return UNDECIDED_SENTENCE;
   if (isCheckOnly && isOpenCheckoutStatus(status)) return CHECK_ONLY_SENTENCE;
   return STATUS_SENTENCES[status];
 }
 
+const UNRESOLVED_SENTENCE =
+  'Your payment took too long and the items were given back. If it still comes through, you get them if they are free, ' +
+  'or your money back.';
+const UNDECIDED_SENTENCE = 'The time to pay is over. We are finding out whether your payment came in time.';
 const CHECK_ONLY_SENTENCE =
   'Your items are available now but not held for you. If they are gone when you have paid, you get your money back.';
 

@@ -12,7 +12,8 @@ import { createInFlightGate } from './in-flight';
 import { openCheckout } from './open-checkout';
 import { Problem } from './problems';
 import { nameCheckout, requestLog } from './request-log';
-import { createIntentBody, customerIdRule, idempotencyKeyHeader } from './schemas';
+import { readIdempotencyKey } from './idempotency-key';
+import { createIntentBody, customerIdRule } from './schemas';
 import { createSoldOutCheck } from './sold-out';
 
 export function createIntentHandler(deps: ApiDeps): RequestHandler {
@@ -48,12 +49,4 @@ function readInput(request: Request): CheckoutInput {
     lines,
     customerId,
   };
-}
-
-/** Sent twice, Node would join both with a comma into a third key; so that is refused. */
-function readIdempotencyKey(request: Request): string {
-  const given = request.headersDistinct['idempotency-key'] ?? [];
-  const parsed = idempotencyKeyHeader.safeParse(given[0]);
-  if (given.length !== 1 || !parsed.success) throw new Problem('invalid_idempotency_key');
-  return parsed.data;
 }

@@ -33,4 +33,6 @@ export interface ApiSettings {
   inFlightMax: number;
   /** How long a buyer waits for `open` before the answer is `checkout_pending`. */
   openDeadlineMs: number;
+  /** How long an operator waits for an operation's end before the answer is 202. */
+  operationWaitMs: number;
 }

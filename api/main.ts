@@ -13,6 +13,7 @@ import { createShutdown } from '../platform/shutdown';
 import type { Shutdown } from '../platform/shutdown';
 import { createStripe } from '../platform/stripe';
 import { askStripeAccountId } from '../platform/stripe-account';
+import { observeStripe } from '../platform/stripe-metrics';
 import { connectTemporalClient } from '../platform/temporal';
 import { createApp } from './app';
 import type { ApiDeps } from './deps';
@@ -24,6 +25,7 @@ const DRAIN_MS = 5_000;
 const POOL_MAX = 8;
 /** DESIGN: a buyer waits 20 s for `open` at most; then the answer is `checkout_pending`. */
 const OPEN_DEADLINE_MS = 20_000;
+const OPERATION_WAIT_MS = 10_000;
 
 async function main(): Promise<void> {
   const config = readProcessConfig();
@@ -73,13 +75,14 @@ async function connect(
   pool: Pool,
 ): Promise<ApiDeps> {
   const stripe = createStripe(config.stripe);
+  const metrics = createMetricsRegistry('api');
+  observeStripe(metrics, stripe);
   const holdfastEnv = await recogniseInstallation(pool, {
     stripeAccount: await askStripeAccountId(stripe, config.stripe, logger),
     temporalNamespace: config.temporal.namespace,
   });
   const { client, ...temporal } = await connectTemporalClient(config.temporal, { isLazy: true });
   shutdown.onStop('temporal client', () => temporal.close());
-  const metrics = createMetricsRegistry('api');
   return {
     pool,
     temporalClient: client,
@@ -98,6 +101,7 @@ async function connect(
       windowSeconds: config.checkout.windowSeconds,
       inFlightMax: config.api.inFlightMax,
       openDeadlineMs: OPEN_DEADLINE_MS,
+      operationWaitMs: OPERATION_WAIT_MS,
     },
   };
 }

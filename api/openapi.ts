@@ -5,7 +5,6 @@ import { ERRORS } from '../contracts/errors';
 import type { ErrorCode, ErrorDefinition } from '../contracts/errors';
 import { COMMON_ERRORS, OPERATIONS } from './operations';
 import type { Operation, OperationId } from './operations';
-import { idempotencyKeyHeader } from './schemas';
 
 type Json = Record<string, unknown>;
 
@@ -46,7 +45,7 @@ function describeOperation(id: OperationId, operation: Operation): Json {
     operationId: id,
     summary: operation.summary,
     ...(operation.auth !== undefined && { security: [{ [operation.auth]: [] }] }),
-    ...parametersOf(id, operation),
+    ...parametersOf(operation),
     ...(operation.body !== undefined && {
       requestBody: { required: true, content: { 'application/json': { schema: referTo(operation.body) } } },
     }),
@@ -54,14 +53,18 @@ function describeOperation(id: OperationId, operation: Operation): Json {
   };
 }
 
-function parametersOf(id: OperationId, { path }: Operation): Json {
+function parametersOf({ path, query, idempotencyKey }: Operation): Json {
   const parameters: Json[] = [];
   if (path.includes('{id}')) {
     parameters.push({ name: 'id', in: 'path', required: true, schema: { type: 'string', format: 'uuid' } });
   }
-  if (id === 'createIntent') {
-    const { description, ...schema } = jsonSchema(idempotencyKeyHeader);
+  if (idempotencyKey !== undefined) {
+    const { description, ...schema } = jsonSchema(idempotencyKey);
     parameters.push({ name: 'Idempotency-Key', in: 'header', required: true, description, schema });
+  }
+  for (const [name, member] of Object.entries(query?.shape ?? {})) {
+    const { description, ...schema } = jsonSchema(member as z.ZodType);
+    parameters.push({ name, in: 'query', required: false, description, schema });
   }
   return parameters.length > 0 ? { parameters } : {};
 }

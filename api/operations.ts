@@ -1,23 +1,11 @@
 // Every operation of the API: the router and docs/openapi.json are both built from this table.
-import type { z } from 'zod';
-
 import type { ErrorCode } from '../contracts/errors';
+import { ADMIN_OPERATIONS } from './admin/routes';
+import { BODY_ERRORS } from './operation';
+import type { Operation } from './operation';
 import * as schemas from './schemas';
 
-export interface Operation {
-  method: 'get' | 'post';
-  /** OpenAPI's form; a parameter is always a UUID. */
-  path: string;
-  summary: string;
-  auth?: 'checkout_token' | 'admin_token';
-  body?: z.ZodType;
-  /** Answers by status, in the order of likelihood. */
-  answers: Readonly<Record<number, z.ZodType>>;
-  /** The answer is a stream of server-sent events of this name; the schema is that of each one's data. */
-  events?: string;
-  /** What it can refuse with, beside what every operation can (COMMON_ERRORS). */
-  errors: readonly ErrorCode[];
-}
+export type { Operation } from './operation';
 
 export const COMMON_ERRORS = [
   'method_not_allowed',
@@ -38,18 +26,13 @@ const REFUSALS = [
   'payment_provider_unavailable',
 ] as const satisfies readonly ErrorCode[];
 
-const BODY_ERRORS = [
-  'malformed_request',
-  'payload_too_large',
-  'unsupported_media_type',
-] as const satisfies readonly ErrorCode[];
-
 export const OPERATIONS = {
   createIntent: {
     method: 'post',
     path: '/api/payment/create-intent',
     summary:
       'Reserve the units and create the payment. The same key answers the same checkout, now or later.',
+    idempotencyKey: schemas.idempotencyKeyHeader,
     body: schemas.createIntentBody,
     answers: { 201: schemas.createIntentAnswer },
     errors: [
@@ -142,6 +125,7 @@ export const OPERATIONS = {
     answers: { 200: schemas.maintenanceHealthAnswer, 503: schemas.maintenanceHealthAnswer },
     errors: ['unauthorized'],
   },
+  ...ADMIN_OPERATIONS,
   pageConfig: {
     method: 'get',
     path: '/config',

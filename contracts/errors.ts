@@ -84,6 +84,12 @@ export const ERRORS = {
     sentence: 'This checkout cannot be paid now.',
     retry: 'no',
   },
+  operation_refused: {
+    status: 409,
+    title: 'Operation refused',
+    sentence: 'The operation was refused; detail says why.',
+    retry: 'new_key',
+  },
   payload_too_large: {
     status: 413,
     title: 'Payload too large',
@@ -99,7 +105,7 @@ export const ERRORS = {
   idempotency_key_reused: {
     status: 422,
     title: 'Idempotency-Key reused',
-    sentence: 'This Idempotency-Key was used for another order.',
+    sentence: 'This Idempotency-Key was used for another request.',
     retry: 'new_key',
   },
   unknown_product: {
@@ -130,6 +136,12 @@ export const ERRORS = {
     status: 422,
     title: 'Invalid customer_id',
     sentence: 'customer_id must be an opaque id of 1 to 200 characters, never an e-mail address.',
+    retry: 'no',
+  },
+  invalid_operator: {
+    status: 422,
+    title: 'Invalid operator',
+    sentence: 'operator must be an opaque name of 1 to 100 characters, never an e-mail address.',
     retry: 'no',
   },
   internal_error: {

@@ -6,11 +6,25 @@ import type { RequestedLine } from './checkout';
 
 /** `checkoutId`: a UUID (version 8, RFC 9562: vendor specific) cut from the SHA-256 of the buyer's Idempotency-Key. */
 export function checkoutIdFromKey(idempotencyKey: string): string {
-  const bytes = createHash('sha256').update(idempotencyKey, 'utf8').digest().subarray(0, 16);
+  return uuidFrom(idempotencyKey);
+}
+
+/** As `checkoutIdFromKey`, for an operator's key; the same key of a buyer gives another id. */
+export function operationIdFromKey(idempotencyKey: string): string {
+  return uuidFrom(`operation:${idempotencyKey}`);
+}
+
+function uuidFrom(text: string): string {
+  const bytes = createHash('sha256').update(text, 'utf8').digest().subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = bytes.toString('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+/** SHA-256, in hex, of all that an operator asks for. The caller builds `asked` with its members in a fixed order. */
+export function operationFingerprint(asked: object): string {
+  return createHash('sha256').update(JSON.stringify(asked), 'utf8').digest('hex');
 }
 
 /** Lines merged per product and sorted by product id (code-unit order; ids are lower-case UUIDs). */

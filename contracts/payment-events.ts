@@ -19,6 +19,24 @@ export function isSettlementEventType(type: string): boolean {
   return /^(refund\.|charge\.refund|charge\.dispute\.)/.test(type);
 }
 
+/**
+ * The types that anybody here judges, as `GET /v1/events` wants them: whole names, at most 20. What a webhook brings beside
+ * them is stored and has no effect, so nobody asks for it.
+ */
+export const JUDGED_EVENT_TYPES = [
+  ...SIGNALLED_EVENT_TYPES,
+  'refund.created',
+  'refund.updated',
+  'refund.failed',
+  'charge.refunded',
+  'charge.refund.updated',
+  'charge.dispute.created',
+  'charge.dispute.updated',
+  'charge.dispute.closed',
+  'charge.dispute.funds_withdrawn',
+  'charge.dispute.funds_reinstated',
+] as const;
+
 export interface PaymentAttempt {
   /** The charge, else the payment method, else the event id: what makes two events one attempt. */
   id: string;

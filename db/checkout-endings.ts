@@ -76,10 +76,10 @@ export async function recordDecline(
   return { attempts: row.attempts };
 }
 
-/** `awaiting_payment` becomes `payment_processing`; any other status stays. */
+/** `awaiting_payment` becomes `payment_processing`; any other status stays. Null: no event told of it, Stripe did. */
 export async function recordProcessing(
   db: Db,
-  input: { checkoutId: string; eventId: string },
+  input: { checkoutId: string; eventId: string | null },
 ): Promise<void> {
   await queryRows(db, 'select record_processing($1, $2)', [input.checkoutId, input.eventId]);
 }

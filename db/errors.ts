@@ -25,6 +25,8 @@ export const REFUSALS = {
   HF010: 'units_in_use',
   /** A total below the units held and sold; `detail` is how many those are. */
   HF011: 'below_held_and_sold',
+  /** A drop in a currency that nothing is sold in; `detail` is the currency. */
+  HF012: 'currency_not_supported',
 } as const;
 
 export type RefusalReason = (typeof REFUSALS)[keyof typeof REFUSALS];

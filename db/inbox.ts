@@ -77,6 +77,17 @@ export async function markForwarded(db: Db, eventId: string): Promise<void> {
   );
 }
 
+/** Which of these events need nobody any more: stored, and handed on or judged. */
+export async function listFinishedEventIds(db: Db, eventIds: readonly string[]): Promise<Set<string>> {
+  const rows = await queryRows<{ event_id: string }>(
+    db,
+    `select event_id from webhook_events
+     where event_id = any ($1) and (forwarded_at is not null or outcome is not null)`,
+    [eventIds],
+  );
+  return new Set(rows.map((row) => row.event_id));
+}
+
 /** A checkout has a handful of events; the bound keeps a flood of them out of one answer. */
 const UNJUDGED_MAX = 500;
 
@@ -126,4 +137,34 @@ export async function takeUnjudgedEvents(
     signal: row.signal,
     isQuarantined: row.is_quarantined,
   }));
+}
+
+/** An event as an operator has it judged again. */
+export interface ReplayedEvent {
+  /** Null: it belongs to no checkout, and nobody will judge it. */
+  checkoutId: string | null;
+  signal: PaymentEvent | null;
+  /** Not null: it has been judged, and nothing was changed. */
+  outcome: EventOutcome | null;
+}
+
+/** Gives an event that nobody has judged its tries back. The caller hands it on. */
+export async function replayEvent(db: Db, eventId: string): Promise<ReplayedEvent> {
+  const row = await queryOne<{
+    checkout_id: string | null;
+    signal: PaymentEvent | null;
+    outcome: EventOutcome | null;
+  }>(db, 'select * from replay_event($1)', [eventId]);
+  return { checkoutId: row.checkout_id, signal: row.signal, outcome: row.outcome };
+}
+
+/** Events of our checkouts that nobody has judged: still driven by the sweep, or given up by it. */
+export async function readInboxState(db: Db): Promise<{ waiting: number; quarantined: number }> {
+  return queryOne(
+    db,
+    `select count(*) filter (where quarantined_at is null)::int as waiting,
+       count(*) filter (where quarantined_at is not null)::int as quarantined
+     from webhook_events where outcome is null and checkout_id is not null`,
+    [],
+  );
 }

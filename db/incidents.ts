@@ -1,5 +1,5 @@
 // Incidents: what only a person can finish. Open until someone resolves it.
-import { queryRows } from './query';
+import { queryOne, queryRows } from './query';
 import type { Db } from './query';
 
 export interface Incident {
@@ -20,6 +20,19 @@ export async function openIncident(
     `insert into incidents (checkout_id, kind, detail) values ($1, $2, $3)
      on conflict (checkout_id, kind) where resolved_at is null do nothing`,
     [incident.checkoutId, incident.kind, JSON.stringify(incident.detail)],
+  );
+}
+
+/** Closes a checkout's open incidents of these kinds, whose cause has ended by itself. */
+export async function closeIncidents(
+  db: Db,
+  { checkoutId, kinds }: { checkoutId: string; kinds: readonly string[] },
+): Promise<void> {
+  await queryRows(
+    db,
+    `update incidents set resolved_at = clock_timestamp()
+     where checkout_id = $1 and kind = any ($2) and resolved_at is null`,
+    [checkoutId, kinds],
   );
 }
 
@@ -47,4 +60,26 @@ export async function listOpenIncidents(db: Db): Promise<Incident[]> {
     detail: row.detail,
     openedAt: row.opened_at,
   }));
+}
+
+/** Closes an incident in an operation's name. False: it was resolved before, by somebody else. Null: there is none. */
+export async function resolveIncident(
+  db: Db,
+  { incidentId, operationId }: { incidentId: string; operationId: string },
+): Promise<boolean | null> {
+  const row = await queryOne<{ is_resolved: boolean | null }>(
+    db,
+    'select resolve_incident($1, $2) as is_resolved',
+    [incidentId, operationId],
+  );
+  return row.is_resolved;
+}
+
+/** How many incidents of each kind are open. */
+export async function countOpenIncidents(db: Db): Promise<{ kind: string; count: number }[]> {
+  return queryRows(
+    db,
+    'select kind, count(*)::int as count from incidents where resolved_at is null group by kind order by kind',
+    [],
+  );
 }

@@ -1,6 +1,6 @@
 // Which checkouts are compared with Stripe, page by page, and the report of each run.
 import type { CheckoutStatus } from '../contracts/statuses';
-import { queryRows, toInteger } from './query';
+import { queryOne, queryRows, toInteger } from './query';
 import type { Db } from './query';
 
 export interface CheckoutToReconcile {
@@ -47,17 +47,39 @@ export async function listCheckoutsToReconcile(
 }
 
 export interface ReconciliationReport {
+  /** The workflow run that made it. */
+  runId: string;
   checked: number;
   healed: number;
+  eventsTaken: number;
   orphansCanceled: number;
   incidents: number;
 }
 
-/** Keeps the report of a finished run. */
+/** Keeps the report of a finished run, once, by the run's id. */
 export async function recordReconciliation(db: Db, report: ReconciliationReport): Promise<void> {
   await queryRows(
     db,
-    `insert into reconciliation_runs (checked, healed, orphans_canceled, incidents) values ($1, $2, $3, $4)`,
-    [report.checked, report.healed, report.orphansCanceled, report.incidents],
+    `insert into reconciliation_runs (id, checked, healed, events_taken, orphans_canceled, incidents)
+     values ($1, $2, $3, $4, $5, $6)
+     on conflict (id) do nothing`,
+    [
+      report.runId,
+      report.checked,
+      report.healed,
+      report.eventsTaken,
+      report.orphansCanceled,
+      report.incidents,
+    ],
   );
+}
+
+/** When the last reconciliation ended; null when none has. */
+export async function readLastReconciliation(db: Db): Promise<Date | null> {
+  const row = await queryOne<{ last: Date | null }>(
+    db,
+    'select max(finished_at) as last from reconciliation_runs',
+    [],
+  );
+  return row.last;
 }

@@ -45,6 +45,18 @@ export async function listPendingRefunds(db: Db, checkoutId: string): Promise<Pe
   }));
 }
 
+/** Checkouts with a refund that has been pending for a minute or longer, at most `limit`, others each time. */
+export async function listCheckoutsWithPendingRefunds(db: Db, limit: number): Promise<string[]> {
+  const rows = await queryRows<{ checkout_id: string }>(
+    db,
+    `select checkout_id from refunds
+     where state = 'pending' and updated_at < clock_timestamp() - interval '1 minute'
+     group by checkout_id order by random() limit $1`,
+    [limit],
+  );
+  return rows.map((row) => row.checkout_id);
+}
+
 /**
  * An operator's decision, written with who and why; a known key answers as before.
  * @throws RefusedByDatabaseError `not_found`.

@@ -2,6 +2,45 @@
 
 -- tables
 
+create table admin_operations (
+  operation_id uuid not null,
+  request_fingerprint text not null,
+  action text not null,
+  target_kind text not null,
+  target text not null,
+  operator text not null,
+  reason text not null,
+  request jsonb not null,
+  before jsonb,
+  after jsonb,
+  outcome text,
+  refusal text,
+  result jsonb,
+  requested_at timestamp with time zone default clock_timestamp() not null,
+  finished_at timestamp with time zone,
+  constraint admin_operations_action_check CHECK ((action = ANY (ARRAY['cancel'::text, 'extend'::text, 'ask_stripe'::text, 'reclaim'::text, 'refund'::text, 'replay_event'::text, 'restock'::text, 'resolve_incident'::text, 'clean_up'::text, 'reconcile'::text]))),
+  constraint admin_operations_check CHECK (((outcome IS NULL) = (finished_at IS NULL))),
+  constraint admin_operations_check1 CHECK (((refusal IS NOT NULL) = COALESCE((outcome = 'refused'::text), false))),
+  constraint admin_operations_operator_check CHECK (((length(operator) >= 1) AND (length(operator) <= 100))),
+  constraint admin_operations_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'refused'::text]))),
+  constraint admin_operations_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
+  constraint admin_operations_target_check CHECK (((length(target) >= 1) AND (length(target) <= 255))),
+  constraint admin_operations_target_kind_check CHECK ((target_kind = ANY (ARRAY['checkout'::text, 'event'::text, 'product'::text, 'incident'::text, 'system'::text]))),
+  constraint admin_operations_pkey PRIMARY KEY (operation_id)
+);
+comment on table admin_operations is 'Who did what, why, before and after. Finished once, never changed, never deleted.';
+
+create table checkout_extensions (
+  request_key text not null,
+  checkout_id uuid not null,
+  seconds integer not null,
+  extended_at timestamp with time zone default clock_timestamp() not null,
+  constraint checkout_extensions_request_key_check CHECK (((length(request_key) >= 1) AND (length(request_key) <= 200))),
+  constraint checkout_extensions_seconds_check CHECK ((seconds > 0)),
+  constraint checkout_extensions_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
+  constraint checkout_extensions_pkey PRIMARY KEY (request_key)
+);
+
 create table checkout_lines (
   checkout_id uuid not null,
   drop_product_id uuid not null,
@@ -50,11 +89,19 @@ create table currencies (
   code text not null,
   amount_minor_min bigint not null,
   amount_minor_max bigint default 99999999 not null,
+  minor_digits smallint not null,
   constraint currencies_amount_minor_min_check CHECK ((amount_minor_min > 0)),
   constraint currencies_check CHECK ((amount_minor_max >= amount_minor_min)),
   constraint currencies_code_check CHECK ((code ~ '^[a-z]{3}$'::text)),
+  constraint currencies_minor_digits_ck CHECK ((minor_digits =
+CASE
+    WHEN (code = ANY (ARRAY['bif'::text, 'clp'::text, 'djf'::text, 'gnf'::text, 'jpy'::text, 'kmf'::text, 'krw'::text, 'mga'::text, 'pyg'::text, 'rwf'::text, 'vnd'::text, 'vuv'::text, 'xaf'::text, 'xof'::text, 'xpf'::text])) THEN 0
+    ELSE 2
+END)),
+  constraint currencies_supported_ck CHECK ((code <> ALL (ARRAY['ugx'::text, 'isk'::text, 'bhd'::text, 'jod'::text, 'kwd'::text, 'omr'::text, 'tnd'::text]))),
   constraint currencies_pkey PRIMARY KEY (code)
 );
+comment on column currencies.minor_digits is 'How many digits of an amount are its minor units, at Stripe as in ISO 4217: 1000 is 10.00 where this is 2, and 1000 where it is 0.';
 
 create table drop_products (
   id uuid default gen_random_uuid() not null,
@@ -87,6 +134,19 @@ create table drops (
   constraint drops_pkey PRIMARY KEY (id)
 );
 
+create table event_polling (
+  singleton boolean default true not null,
+  seen_until timestamp with time zone,
+  pass_until timestamp with time zone,
+  pass_after text,
+  holder uuid,
+  held_until timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  due_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  failing_since timestamp with time zone,
+  constraint event_polling_singleton_check CHECK (singleton),
+  constraint event_polling_pkey PRIMARY KEY (singleton)
+);
+
 create table incidents (
   id uuid default gen_random_uuid() not null,
   checkout_id uuid,
@@ -94,9 +154,12 @@ create table incidents (
   detail jsonb default '{}'::jsonb not null,
   opened_at timestamp with time zone default clock_timestamp() not null,
   resolved_at timestamp with time zone,
+  resolved_by uuid,
   constraint incidents_kind_check CHECK ((kind ~ '^[a-z][a-z0-9_]*$'::text)),
+  constraint incidents_resolved_by_fkey FOREIGN KEY (resolved_by) REFERENCES admin_operations(operation_id),
   constraint incidents_pkey PRIMARY KEY (id)
 );
+comment on column incidents.resolved_by is 'The operation that says who and why; null while open, or when resolved in SQL.';
 
 create table installation (
   singleton boolean default true not null,
@@ -213,7 +276,9 @@ create table reconciliation_runs (
   healed integer not null,
   orphans_canceled integer not null,
   incidents integer not null,
+  events_taken integer default 0 not null,
   constraint reconciliation_runs_checked_check CHECK ((checked >= 0)),
+  constraint reconciliation_runs_events_taken_check CHECK ((events_taken >= 0)),
   constraint reconciliation_runs_healed_check CHECK ((healed >= 0)),
   constraint reconciliation_runs_incidents_check CHECK ((incidents >= 0)),
   constraint reconciliation_runs_orphans_canceled_check CHECK ((orphans_canceled >= 0)),
@@ -281,6 +346,25 @@ create table stock_adjustments (
 );
 comment on table stock_adjustments is 'Who changed total_inventory, by how much, and why. Never changed, never purged.';
 
+create table stripe_pace (
+  call text not null,
+  next_at timestamp with time zone not null,
+  constraint stripe_pace_pkey PRIMARY KEY (call)
+) with (fillfactor=10, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000);
+
+create table triple_check_runs (
+  id uuid not null,
+  finished_at timestamp with time zone default clock_timestamp() not null,
+  closed_from timestamp with time zone not null,
+  checked integer not null,
+  healed integer not null,
+  findings integer not null,
+  constraint triple_check_runs_checked_check CHECK ((checked >= 0)),
+  constraint triple_check_runs_findings_check CHECK ((findings >= 0)),
+  constraint triple_check_runs_healed_check CHECK ((healed >= 0)),
+  constraint triple_check_runs_pkey PRIMARY KEY (id)
+);
+
 create table webhook_events (
   event_id text not null,
   type text not null,
@@ -305,6 +389,12 @@ create table webhook_events (
 );
 
 -- indexes
+
+CREATE INDEX admin_operations_requested ON public.admin_operations USING btree (requested_at, operation_id);
+
+CREATE INDEX admin_operations_target ON public.admin_operations USING btree (target, requested_at);
+
+CREATE INDEX checkout_extensions_checkout ON public.checkout_extensions USING btree (checkout_id);
 
 CREATE INDEX checkouts_closed ON public.checkouts USING btree (closed_at) WHERE (closed_at IS NOT NULL);
 
@@ -336,7 +426,11 @@ CREATE INDEX reconciliation_runs_finished ON public.reconciliation_runs USING bt
 
 CREATE INDEX refunds_checkout ON public.refunds USING btree (checkout_id);
 
+CREATE INDEX refunds_pending ON public.refunds USING btree (updated_at) WHERE (state = 'pending'::text);
+
 CREATE INDEX stock_adjustments_product ON public.stock_adjustments USING btree (drop_product_id);
+
+CREATE INDEX triple_check_runs_finished ON public.triple_check_runs USING btree (finished_at);
 
 CREATE INDEX webhook_events_due ON public.webhook_events USING btree (COALESCE(driven_at, received_at)) WHERE ((outcome IS NULL) AND (quarantined_at IS NULL));
 
@@ -920,6 +1014,21 @@ end
 $function$;
 comment on function _decide_batch(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[], OUT failure_codes text[], OUT failure_details jsonb[]) is NULL;
 
+CREATE OR REPLACE FUNCTION public._end_disputes(p_checkout_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  update orders set disputed_at = null where checkout_id = p_checkout_id and disputed_at is not null;
+  if found then
+    update incidents set resolved_at = clock_timestamp()
+    where checkout_id = p_checkout_id and kind = 'payment_disputed' and resolved_at is null;
+  end if;
+end
+$function$;
+comment on function _end_disputes(p_checkout_id uuid) is NULL;
+
 CREATE OR REPLACE FUNCTION public._end_holds(p_reservation_ids uuid[], p_status text)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1340,6 +1449,49 @@ begin
 end
 $function$;
 comment on function _open_verdicts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_quantities integer[]) is NULL;
+
+CREATE OR REPLACE FUNCTION public._operation_snapshot(p_target_kind text, p_target text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+  select case p_target_kind
+    when 'checkout' then (
+      select jsonb_build_object(
+        'status', c.status, 'failure_code', c.failure_code, 'payment_intent_id', c.payment_intent_id,
+        'amount_minor', c.amount_minor, 'currency', c.currency, 'expires_at', c.expires_at,
+        'units', (
+          select coalesce(jsonb_agg(jsonb_build_object(
+            'drop_product_id', r.drop_product_id, 'quantity', r.quantity, 'status', r.status,
+            'returned_quantity', r.returned_quantity) order by r.drop_product_id), '[]')
+          from inventory_reservations r where r.checkout_id = c.id),
+        'order', (
+          select jsonb_build_object('order_id', o.id, 'status', o.status, 'disputed_at', o.disputed_at)
+          from orders o where o.checkout_id = c.id),
+        'refunds', (
+          select coalesce(jsonb_agg(jsonb_build_object(
+            'request_key', f.request_key, 'amount_minor', f.amount_minor, 'state', f.state)
+            order by f.created_at, f.request_key), '[]')
+          from refunds f where f.checkout_id = c.id))
+      from checkouts c where c.id = p_target::uuid)
+    when 'product' then (
+      select jsonb_build_object('name', p.name, 'total', p.total_inventory, 'available', p.available_inventory)
+      from drop_products p where p.id = p_target::uuid)
+    when 'incident' then (
+      select jsonb_build_object(
+        'kind', i.kind, 'checkout_id', i.checkout_id, 'detail', i.detail, 'opened_at', i.opened_at,
+        'resolved_at', i.resolved_at)
+      from incidents i where i.id = p_target::uuid)
+    when 'event' then (
+      select jsonb_build_object(
+        'type', e.type, 'checkout_id', e.checkout_id, 'outcome', e.outcome, 'reason', e.reason, 'tries', e.tries,
+        'forwarded_at', e.forwarded_at, 'quarantined_at', e.quarantined_at)
+      from webhook_events e where e.event_id = p_target)
+    else '{}'::jsonb
+  end;
+$function$;
+comment on function _operation_snapshot(p_target_kind text, p_target text) is NULL;
 
 CREATE OR REPLACE FUNCTION public._order_status(p_amount_minor bigint, p_given_back_minor numeric)
  RETURNS text
@@ -1898,6 +2050,27 @@ end
 $function$;
 comment on function adjust_total_inventory(p_request_key text, p_drop_product_id uuid, p_units integer, p_who text, p_why text, OUT total integer, OUT available integer) is 'Puts units on sale (positive) or takes free ones off it (negative), once per key. HF011: it would go below held and sold (detail: how many those are), HF006: no such product, HF009: the key was used for another adjustment.';
 
+CREATE OR REPLACE FUNCTION public.admin_operations_guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'DELETE' then
+    raise exception using errcode = 'HF005', message = 'an operation on record is never deleted';
+  end if;
+  if old.outcome is not null
+    or (new.operation_id, new.request_fingerprint, new.action, new.target_kind, new.target, new.operator, new.reason,
+        new.request, new.before, new.requested_at)
+      is distinct from (old.operation_id, old.request_fingerprint, old.action, old.target_kind, old.target, old.operator,
+        old.reason, old.request, old.before, old.requested_at) then
+    raise exception using errcode = 'HF005', message = 'an operation on record is finished once and never changed';
+  end if;
+  return new;
+end
+$function$;
+comment on function admin_operations_guard() is NULL;
+
 CREATE OR REPLACE FUNCTION public.advance_refund(p_request_key text, p_n integer)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1917,6 +2090,53 @@ begin
 end
 $function$;
 comment on function advance_refund(p_request_key text, p_n integer) is NULL;
+
+CREATE OR REPLACE FUNCTION public.begin_create(p_checkout_id uuid, p_per_second integer, p_wait_ms_max integer, OUT is_too_late boolean, OUT is_taken boolean, OUT wait_ms integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  perform _require_read_committed();
+  is_too_late := exists (
+    select 1 from checkouts c
+    where c.id = p_checkout_id and c.status = 'opening' and c.expires_at <= clock_timestamp());
+  is_taken := false;
+  wait_ms := 0;
+  if not is_too_late then
+    select s.is_taken, s.wait_ms into is_taken, wait_ms
+    from take_stripe_slot('create', p_per_second, p_wait_ms_max) s;
+  end if;
+end
+$function$;
+comment on function begin_create(p_checkout_id uuid, p_per_second integer, p_wait_ms_max integer, OUT is_too_late boolean, OUT is_taken boolean, OUT wait_ms integer) is 'Before a PaymentIntent is created: whether its checkout may still get one, and when (see take_stripe_slot).';
+
+CREATE OR REPLACE FUNCTION public.begin_operation(p_operation_id uuid, p_request_fingerprint text, p_action text, p_target_kind text, p_target text, p_operator text, p_reason text, p_request jsonb)
+ RETURNS admin_operations
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_operation admin_operations%rowtype;
+begin
+  perform _require_read_committed();
+  insert into admin_operations
+    (operation_id, request_fingerprint, action, target_kind, target, operator, reason, request, before)
+  values (
+    p_operation_id, p_request_fingerprint, p_action, p_target_kind, p_target, p_operator, p_reason, p_request,
+    _operation_snapshot(p_target_kind, p_target))
+  on conflict do nothing;
+  select * into v_operation from admin_operations where operation_id = p_operation_id;
+  if v_operation.request_fingerprint <> p_request_fingerprint then
+    raise exception using
+      errcode = 'HF009', message = 'this key was used for another operation', detail = p_operation_id::text;
+  end if;
+  return v_operation;
+end
+$function$;
+comment on function begin_operation(p_operation_id uuid, p_request_fingerprint text, p_action text, p_target_kind text, p_target text, p_operator text, p_reason text, p_request jsonb) is 'Writes down who wants what and why, with how it stands now. A known operation is answered as it is. HF009: another request.';
 
 CREATE OR REPLACE FUNCTION public.bind_payment_intent(p_checkout_id uuid, p_payment_intent_id text)
  RETURNS boolean
@@ -2299,6 +2519,59 @@ end
 $function$;
 comment on function drop_products_refuse_delete() is NULL;
 
+CREATE OR REPLACE FUNCTION public.drops_guard_currency()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  if not exists (select 1 from currencies where code = new.currency) then
+    raise exception using
+      errcode = 'HF012', detail = new.currency, message = format('nothing is sold in %s', new.currency),
+      hint = 'The table currencies lists what is; it takes no currency whose minor unit is ambiguous at Stripe.';
+  end if;
+  return new;
+end
+$function$;
+comment on function drops_guard_currency() is NULL;
+
+CREATE OR REPLACE FUNCTION public.extend_checkout(p_checkout_id uuid, p_request_key text, p_seconds integer, OUT outcome text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_seconds_max constant integer := 600;
+  v_checkout checkouts%rowtype;
+begin
+  perform _begin_checkout(p_checkout_id);
+  v_checkout := _get_checkout(p_checkout_id);
+  outcome := case
+    when exists (select 1 from checkout_extensions where request_key = p_request_key) then 'known'
+    when not checkout_is_open(v_checkout.status) then 'checkout_closed'
+    when v_checkout.status = 'opening' then 'still_opening'
+    when clock_timestamp() >= v_checkout.expires_at then 'deadline_passed'
+    when p_seconds + coalesce(
+        (select sum(seconds) from checkout_extensions where checkout_id = p_checkout_id), 0) > v_seconds_max
+      then 'extension_too_long'
+    else 'extended'
+  end;
+  if outcome = 'extended' then
+    insert into checkout_extensions (request_key, checkout_id, seconds) values (p_request_key, p_checkout_id, p_seconds);
+    update checkouts set expires_at = expires_at + make_interval(secs => p_seconds) where id = p_checkout_id;
+    -- One payment has one deadline; only what is still held has a lease.
+    update inventory_reservations
+    set
+      expires_at = expires_at + make_interval(secs => p_seconds),
+      reclaim_after = reclaim_after + make_interval(secs => case status when 'held' then p_seconds else 0 end)
+    where checkout_id = p_checkout_id;
+  elsif outcome = 'known' then
+    outcome := 'extended';
+  end if;
+end
+$function$;
+comment on function extend_checkout(p_checkout_id uuid, p_request_key text, p_seconds integer, OUT outcome text) is 'Moves payment deadline and lease of an open checkout, once per key, at most 600 s in all. extended, or why not: checkout_closed, still_opening, deadline_passed, extension_too_long. HF006: no such checkout.';
+
 CREATE OR REPLACE FUNCTION public.find_inventory_drift(p_max integer DEFAULT 100)
  RETURNS TABLE(kind text, drop_product_id uuid, checkout_id uuid, detail jsonb)
  LANGUAGE sql
@@ -2308,6 +2581,26 @@ AS $function$
   select kind, drop_product_id, checkout_id, detail from inventory_drift limit p_max;
 $function$;
 comment on function find_inventory_drift(p_max integer) is 'Every contradiction between counters, journal, reservations, checkouts and orders, by name. Empty: nothing is broken.';
+
+CREATE OR REPLACE FUNCTION public.finish_operation(p_operation_id uuid, p_outcome text, p_refusal text, p_result jsonb)
+ RETURNS admin_operations
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_operation admin_operations%rowtype;
+begin
+  perform _require_read_committed();
+  update admin_operations o
+  set
+    outcome = p_outcome, refusal = p_refusal, result = p_result, after = _operation_snapshot(o.target_kind, o.target),
+    finished_at = clock_timestamp()
+  where o.operation_id = p_operation_id and o.outcome is null;
+  select * into strict v_operation from admin_operations where operation_id = p_operation_id;
+  return v_operation;
+end
+$function$;
+comment on function finish_operation(p_operation_id uuid, p_outcome text, p_refusal text, p_result jsonb) is 'What came of it, with how it stands now; the first answer stays.';
 
 CREATE OR REPLACE FUNCTION public.inventory_reservations_guard()
  RETURNS trigger
@@ -2679,11 +2972,13 @@ begin
   end loop;
   if p_disputed_at is not null then
     perform _record_dispute(p_checkout_id, p_disputed_at);
+  else
+    perform _end_disputes(p_checkout_id);
   end if;
   perform _judge_events(p_checkout_id, p_event_ids, 'recorded');
 end
 $function$;
-comment on function record_money(p_checkout_id uuid, p_refunds jsonb, p_disputed_at timestamp with time zone, p_event_ids text[]) is 'Stripe''s refunds [{id, request_key, amount_minor, state, failure_reason}] and first dispute of a checkout''s payment. Repeating it changes nothing. HF006: no such checkout.';
+comment on function record_money(p_checkout_id uuid, p_refunds jsonb, p_disputed_at timestamp with time zone, p_event_ids text[]) is 'Stripe''s refunds [{id, request_key, amount_minor, state, failure_reason}] and first dispute, open or lost, of a checkout''s payment. Repeating it changes nothing. HF006: no such checkout.';
 
 CREATE OR REPLACE FUNCTION public.record_processing(p_checkout_id uuid, p_event_id text)
  RETURNS void
@@ -2807,6 +3102,21 @@ end
 $function$;
 comment on function renew_lease(p_checkout_id uuid, p_reclaim_grace_seconds integer, p_hold_max_seconds integer, OUT payment_intent_id text, OUT status text, OUT renewed boolean, OUT grace_exceeded boolean, OUT hold_max_reached boolean) is 'Keeps an open checkout''s held units from being taken back until now + grace. Stops at deadline + hold max.';
 
+CREATE OR REPLACE FUNCTION public.replay_event(p_event_id text, OUT checkout_id uuid, OUT signal jsonb, OUT outcome text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  perform _require_read_committed();
+  update webhook_events e set tries = 0, quarantined_at = null, driven_at = clock_timestamp()
+  where e.event_id = p_event_id and e.outcome is null and e.checkout_id is not null;
+  select e.checkout_id, e.signal, e.outcome into checkout_id, signal, outcome
+  from webhook_events e where e.event_id = p_event_id;
+end
+$function$;
+comment on function replay_event(p_event_id text, OUT checkout_id uuid, OUT signal jsonb, OUT outcome text) is 'Clears quarantine and tries. No checkout: nobody judges it. An outcome: it has been judged, and nothing was changed.';
+
 CREATE OR REPLACE FUNCTION public.request_refund(p_request_key text, p_checkout_id uuid, p_amount_minor bigint, p_returned_lines jsonb, p_requested_by text, p_reason text, OUT outcome text, OUT amount_minor bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -2920,6 +3230,24 @@ end
 $function$;
 comment on function reserve_inventory_for_payment(p_payment_intent_id text, p_order_items jsonb, p_expiration_minutes integer) is 'Holds every line or none. True: held, or already held or confirmed with the same items (the deadline is not moved). False: a line is short or unknown. Raises 22023 for bad items, HF003 for other items, HF002 for a checkout''s id.';
 
+CREATE OR REPLACE FUNCTION public.resolve_incident(p_incident_id uuid, p_operation_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_is_resolved boolean;
+begin
+  perform _require_read_committed();
+  update incidents set resolved_at = clock_timestamp(), resolved_by = p_operation_id
+  where id = p_incident_id and resolved_at is null;
+  select coalesce(resolved_by = p_operation_id, false) into v_is_resolved from incidents
+  where id = p_incident_id;
+  return v_is_resolved;
+end
+$function$;
+comment on function resolve_incident(p_incident_id uuid, p_operation_id uuid) is NULL;
+
 CREATE OR REPLACE FUNCTION public.secure_units(p_checkout_id uuid, p_reclaim_grace_seconds integer)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -2943,6 +3271,34 @@ begin
 end
 $function$;
 comment on function secure_units(p_checkout_id uuid, p_reclaim_grace_seconds integer) is 'True: every unit of the open checkout is held, with a lease of now + grace. False: some are gone, or it is closed; nothing was changed. HF006: no such checkout, HF007: never bound.';
+
+CREATE OR REPLACE FUNCTION public.take_stripe_slot(p_call text, p_per_second integer, p_wait_ms_max integer, OUT is_taken boolean, OUT wait_ms integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_next timestamptz;
+  v_now timestamptz;
+begin
+  perform _require_read_committed();
+  select p.next_at into v_next from stripe_pace p where p.call = p_call for update;
+  if not found then
+    insert into stripe_pace (call, next_at) values (p_call, clock_timestamp()) on conflict do nothing;
+    select p.next_at into v_next from stripe_pace p where p.call = p_call for update;
+  end if;
+  v_now := clock_timestamp();
+  v_next := greatest(v_next, v_now);
+  wait_ms := ceil(extract(epoch from v_next - v_now) * 1000);
+  is_taken := wait_ms <= p_wait_ms_max;
+  if is_taken then
+    update stripe_pace p set next_at = v_next + make_interval(secs => 1.0 / p_per_second) where p.call = p_call;
+  end if;
+end
+$function$;
+comment on function take_stripe_slot(p_call text, p_per_second integer, p_wait_ms_max integer, OUT is_taken boolean, OUT wait_ms integer) is 'When the next call of this kind may begin: wait_ms from now. Not taken where that is more than p_wait_ms_max: come again then.';
 
 CREATE OR REPLACE FUNCTION public.take_unjudged_events(p_wait_seconds integer, p_tries_max integer, p_limit integer)
  RETURNS TABLE(event_id text, checkout_id uuid, signal jsonb, is_quarantined boolean)
@@ -2986,6 +3342,8 @@ comment on function take_unjudged_events(p_wait_seconds integer, p_tries_max int
 
 -- triggers
 
+CREATE TRIGGER admin_operations_100_guard BEFORE DELETE OR UPDATE ON admin_operations FOR EACH ROW EXECUTE FUNCTION admin_operations_guard();
+
 CREATE TRIGGER checkout_lines_100_checkout AFTER INSERT ON checkout_lines REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION checkouts_must_exist();
 
 CREATE TRIGGER checkouts_100_guard BEFORE UPDATE ON checkouts FOR EACH ROW EXECUTE FUNCTION checkouts_guard();
@@ -3003,6 +3361,8 @@ CREATE TRIGGER drop_products_100_refuse_delete BEFORE DELETE ON drop_products FO
 CREATE TRIGGER drop_products_900_journal_insert AFTER INSERT ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_journal_total();
 
 CREATE TRIGGER drop_products_900_journal_update AFTER UPDATE OF total_inventory ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_journal_total();
+
+CREATE TRIGGER drops_100_guard_currency BEFORE INSERT OR UPDATE OF currency ON drops FOR EACH ROW EXECUTE FUNCTION drops_guard_currency();
 
 CREATE TRIGGER inventory_reservations_100_checkout AFTER INSERT ON inventory_reservations REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION checkouts_must_exist();
 

@@ -20,6 +20,7 @@ export interface TemporalConfig {
 export interface StripeConfig {
   secretKey: string | undefined;
   publishableKey: string | undefined;
+  /** Empty: the worker polls Stripe's events instead. */
   webhookSecrets: string[];
   apiBase: string | undefined;
   mode: 'simulator' | 'test' | 'live';
@@ -109,8 +110,6 @@ export function requireProcessConfig(config: Config): ProcessConfig {
       ...stripe,
       secretKey: need('STRIPE_SECRET_KEY', stripe.secretKey),
       publishableKey: need('STRIPE_PUBLISHABLE_KEY', stripe.publishableKey),
-      webhookSecrets:
-        need('STRIPE_WEBHOOK_SECRETS', stripe.webhookSecrets[0]) === '' ? [] : stripe.webhookSecrets,
     },
     secrets: {
       checkoutTokenSecret: need('CHECKOUT_TOKEN_SECRET', secrets.checkoutTokenSecret),

@@ -56,7 +56,9 @@ export const environmentSchema = z.object({
     .describe('Publishable key, handed to the page.'),
   STRIPE_WEBHOOK_SECRETS: commaSeparated(/^\S{8,}$/, 'must be webhook secrets, separated by commas')
     .optional()
-    .describe('Webhook signing secrets, separated by commas; each is tried, so a secret can be rolled.'),
+    .describe(
+      'Webhook signing secrets, separated by commas; each is tried. Not set: `/v1/events` is polled, not with a live key.',
+    ),
   STRIPE_API_BASE: url(['http:', 'https:'])
     .optional()
     .describe('Address of a Stripe simulator instead of Stripe. Refused with a live key.'),
@@ -168,13 +170,21 @@ function stripeFaults(env: Environment): [boolean, string, string][] {
   const isLive = isLiveKey(env.STRIPE_SECRET_KEY);
   const isPublishableLive = env.STRIPE_PUBLISHABLE_KEY?.startsWith('pk_live_') ?? false;
   const bothSet = env.STRIPE_SECRET_KEY !== undefined && env.STRIPE_PUBLISHABLE_KEY !== undefined;
+  // Without a secret key the simulator stands in: a page must not be handed a live key to type a card into.
+  const isPageAloneLive = isPublishableLive && env.STRIPE_SECRET_KEY === undefined;
   return [
     [
       isLive && env.STRIPE_LIVE_MODE !== 'on',
       'STRIPE_SECRET_KEY',
       'is a live key; set STRIPE_LIVE_MODE=on to use it',
     ],
+    [
+      isLive && env.STRIPE_WEBHOOK_SECRETS === undefined,
+      'STRIPE_WEBHOOK_SECRETS',
+      'is required with a live key: events are polled with a test key only',
+    ],
     [isLive && env.STRIPE_API_BASE !== undefined, 'STRIPE_API_BASE', 'is refused with a live key'],
+    [isPageAloneLive, 'STRIPE_PUBLISHABLE_KEY', 'is a live key, and there is no STRIPE_SECRET_KEY beside it'],
     [
       bothSet && isLive !== isPublishableLive,
       'STRIPE_PUBLISHABLE_KEY',

@@ -23,6 +23,8 @@ export interface MetricsServerOptions {
   port: number;
   host: string;
   isHealthy: () => boolean;
+  /** Numbers of others in this process, as text in the same format; shown below the registry's. */
+  readMore?: () => Promise<string>;
 }
 
 export interface MetricsServer {
@@ -62,7 +64,8 @@ async function answer(
     response.writeHead(405).end();
   } else if (request.url === '/metrics') {
     const body = await options.registry.metrics();
-    response.writeHead(200, { 'content-type': options.registry.contentType }).end(body);
+    const more = (await options.readMore?.()) ?? '';
+    response.writeHead(200, { 'content-type': options.registry.contentType }).end(`${body}${more}`);
   } else if (request.url === '/healthz') {
     const isHealthy = options.isHealthy();
     response

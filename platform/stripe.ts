@@ -76,9 +76,19 @@ export function parsePaymentIntent(reply: unknown): PaymentIntentReply {
   };
 }
 
+/**
+ * Checks a reply that must be this very PaymentIntent: what another one says is no proof of anything.
+ * @throws UnreadableStripeReplyError
+ */
+export function parsePaymentIntentOf(id: string, reply: unknown): PaymentIntentReply {
+  const payment = parsePaymentIntent(reply);
+  if (payment.id !== id) throw new UnreadableStripeReplyError('The reply is another PaymentIntent.');
+  return payment;
+}
+
 /** Reads one PaymentIntent by id. @throws Stripe's errors, UnreadableStripeReplyError. */
 export async function retrievePaymentIntent(stripe: Stripe, id: string): Promise<PaymentIntentReply> {
-  return parsePaymentIntent(await stripe.paymentIntents.retrieve(id));
+  return parsePaymentIntentOf(id, await stripe.paymentIntents.retrieve(id));
 }
 
 const refundSchema = z.object({
@@ -107,11 +117,22 @@ export function parseRefund(reply: unknown): RefundReply {
   return { id, status, amountMinor: amount, metadata: metadata ?? {}, failureReason: failureReason ?? null };
 }
 
-const disputeSchema = z.object({ id: z.string(), object: z.literal('dispute'), created: z.number().int() });
+const disputeSchema = z.object({
+  id: z.string(),
+  object: z.literal('dispute'),
+  created: z.number().int(),
+  status: z.string(),
+});
+
+export interface DisputeReply {
+  createdUnixSeconds: number;
+  /** Open on purpose: one that we do not know counts as a dispute. */
+  status: string;
+}
 
 /** Checks a reply that must be a Dispute. @throws UnreadableStripeReplyError */
-export function parseDispute(reply: unknown): { createdUnixSeconds: number } {
+export function parseDispute(reply: unknown): DisputeReply {
   const parsed = disputeSchema.safeParse(reply);
   if (!parsed.success) throw new UnreadableStripeReplyError('The reply is not a Dispute.');
-  return { createdUnixSeconds: parsed.data.created };
+  return { createdUnixSeconds: parsed.data.created, status: parsed.data.status };
 }

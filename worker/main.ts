@@ -1,7 +1,9 @@
 // The worker process: everything that acts is put together here.
+import type { Client } from '@temporalio/client';
 import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
+import type { ActivityDeps } from '../activities';
 import { SEARCH_ATTRIBUTES } from '../contracts/messages';
 import { createCheckoutBatches } from '../db/checkout-batches';
 import { recogniseInstallation } from '../db/installation';
@@ -13,11 +15,14 @@ import { readProcessConfig } from '../platform/process-config';
 import { createShutdown, type Shutdown } from '../platform/shutdown';
 import { createStripe } from '../platform/stripe';
 import { askStripeAccountId } from '../platform/stripe-account';
+import { observeStripe } from '../platform/stripe-metrics';
+import { prepareSdkMetrics, type SdkMetrics } from '../platform/temporal-metrics';
 import { connectTemporalClient, connectTemporalWorker, ensureSearchAttributes } from '../platform/temporal';
+import { startEventPoller } from './event-poller';
 import { createCheckoutRuns } from './runs';
 import { ensureSchedules } from './schedules';
-import { observeBatches, observeDrift } from './stock-metrics';
 import { showSwitches } from './switches';
+import { createWorkerMetrics } from './worker-metrics';
 import { createWorkers } from './workers';
 
 const SHUTDOWN_MS = 8_000;
@@ -29,9 +34,10 @@ async function main(): Promise<void> {
   const logger = createLogger({ name: 'worker', level: config.logLevel });
   const shutdown = createShutdown({ logger, timeoutMs: SHUTDOWN_MS });
   shutdown.listen();
-  installRuntime(logger);
   try {
-    await start(config, logger, shutdown);
+    const sdkMetrics = await prepareSdkMetrics();
+    installRuntime(logger, sdkMetrics);
+    await start(config, logger, shutdown, sdkMetrics);
   } catch (err) {
     logger.fatal({ err }, 'worker could not start');
     await shutdown.stop('start failed').catch(() => undefined);
@@ -39,7 +45,12 @@ async function main(): Promise<void> {
   }
 }
 
-async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown): Promise<void> {
+async function start(
+  config: ProcessConfig,
+  logger: Logger,
+  shutdown: Shutdown,
+  sdkMetrics: SdkMetrics,
+): Promise<void> {
   const pool = createPool({
     connectionString: config.database.url,
     applicationName: 'holdfast-worker',
@@ -51,24 +62,23 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   let workers: Worker[] = [];
   const registry = createMetricsRegistry('worker');
   collectProcessMetrics(registry);
-  observeDrift(registry, pool);
+  const { observer, batchObserver } = createWorkerMetrics(registry, pool);
   showSwitches(registry, logger, config.switches);
   const metrics = await startMetricsServer({
     registry,
     port: config.metrics.workerPort,
     host: config.metrics.host,
+    readMore: () => sdkMetrics.read(),
     isHealthy: () => workers.length > 0 && workers.every((worker) => worker.getState() === 'RUNNING'),
   });
   shutdown.onStop('metrics', () => metrics.close());
 
-  const { client, connection, close } = await connectTemporalClient(config.temporal);
-  shutdown.onStop('temporal client', close);
-  await ensureSearchAttributes(connection, config.temporal.namespace, SEARCH_ATTRIBUTES);
-  await ensureSchedules(client);
+  const client = await prepareTemporal(config, shutdown);
 
-  const batches = createCheckoutBatches(pool, observeBatches(registry));
+  const batches = createCheckoutBatches(pool, batchObserver);
   shutdown.onStop('batches', () => batches.drain());
   const stripe = createStripe(config.stripe);
+  observeStripe(registry, stripe);
   const holdfastEnv = await recogniseInstallation(pool, {
     stripeAccount: await askStripeAccountId(stripe, config.stripe, logger),
     temporalNamespace: config.temporal.namespace,
@@ -76,22 +86,24 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
   const { holdMaxSeconds, ...policy } = config.checkout;
   const native = await connectTemporalWorker(config.temporal);
   shutdown.onStop('temporal worker', () => native.close());
+  const deps: ActivityDeps = {
+    pool,
+    batches,
+    stripe,
+    holdfastEnv,
+    policy,
+    holdMaxSeconds,
+    paymentMethodTypes: config.stripe.paymentMethodTypes,
+    createsPerSecond: config.stripe.createsPerSecond,
+    reservations: () => config.switches.reservations,
+    settlement: () => config.switches.settlement,
+    runs: createCheckoutRuns(client),
+    observer,
+  };
   workers = await createWorkers({
     connection: native,
     namespace: config.temporal.namespace,
-    createsPerSecond: config.stripe.createsPerSecond,
-    deps: {
-      pool,
-      batches,
-      stripe,
-      holdfastEnv,
-      policy,
-      holdMaxSeconds,
-      reservations: () => config.switches.reservations,
-      settlement: () => config.switches.settlement,
-      paymentMethodTypes: config.stripe.paymentMethodTypes,
-      runs: createCheckoutRuns(client),
-    },
+    deps,
   });
 
   const runs = workers.map((worker) => worker.run());
@@ -99,18 +111,33 @@ async function start(config: ProcessConfig, logger: Logger, shutdown: Shutdown):
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await Promise.all(runs);
   });
+  if (config.stripe.webhookSecrets.length === 0) {
+    const poller = startEventPoller(deps, logger);
+    shutdown.onStop('event poller', () => poller.stop());
+    logger.warn({ mode: config.stripe.mode }, 'no webhook secret: the events of stripe are polled every 3 s');
+  }
   logger.info({ metrics_port: metrics.port, task_queues: workers.length }, 'worker ready');
   await Promise.all(runs);
+}
+
+/** A client of a namespace that has what our workflows need. */
+async function prepareTemporal({ temporal }: ProcessConfig, shutdown: Shutdown): Promise<Client> {
+  const { client, connection, close } = await connectTemporalClient(temporal);
+  shutdown.onStop('temporal client', close);
+  await ensureSearchAttributes(connection, temporal.namespace, SEARCH_ATTRIBUTES);
+  await ensureSchedules(client);
+  return client;
 }
 
 /** Two of the three workers run activities only, on purpose. */
 const EXPECTED_WARNING = 'No workflows registered, not polling for workflow tasks';
 
 /** The SDK's lines go through our logger: one format, one redaction. */
-function installRuntime(logger: Logger): void {
+function installRuntime(logger: Logger, { telemetryOptions }: SdkMetrics): void {
   const level = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
   Runtime.install({
     shutdownSignals: [],
+    telemetryOptions,
     logger: new DefaultLogger('WARN', ({ level: at, message, meta }) => {
       logger[message === EXPECTED_WARNING ? 'debug' : level[at]]({ ...meta }, message);
     }),

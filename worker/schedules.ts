@@ -10,6 +10,8 @@ import {
   MAIN_TASK_QUEUE,
   RECONCILE_SCHEDULE_ID,
   RECONCILE_WORKFLOW_TYPE,
+  TRIPLE_CHECK_SCHEDULE_ID,
+  TRIPLE_CHECK_WORKFLOW_TYPE,
 } from '../contracts/messages';
 
 const CALL_TIMEOUT_MS = 10_000;
@@ -23,9 +25,14 @@ const SCHEDULES: readonly ScheduleOptions[] = [
   every('60s', CLEANUP_SCHEDULE_ID, CLEANUP_WORKFLOW_TYPE),
   every('30s', INBOX_SWEEP_SCHEDULE_ID, INBOX_SWEEP_WORKFLOW_TYPE),
   every('5m', RECONCILE_SCHEDULE_ID, RECONCILE_WORKFLOW_TYPE),
+  every('1h', TRIPLE_CHECK_SCHEDULE_ID, TRIPLE_CHECK_WORKFLOW_TYPE),
 ];
 
-function every(interval: '30s' | '60s' | '5m', scheduleId: string, workflowType: string): ScheduleOptions {
+function every(
+  interval: '30s' | '60s' | '5m' | '1h',
+  scheduleId: string,
+  workflowType: string,
+): ScheduleOptions {
   return {
     scheduleId,
     spec: { intervals: [{ every: interval }] },

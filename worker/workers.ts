@@ -19,7 +19,6 @@ export interface WorkersOptions {
   connection: NativeConnection;
   namespace: string;
   deps: ActivityDeps;
-  createsPerSecond: number;
   /** A bundle made before; without it the worker bundles `workflows/` when it starts. */
   workflowBundlePath?: string;
 }
@@ -36,7 +35,7 @@ const POLLING: Partial<WorkerOptions> = {
 };
 
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
-  const { connection, namespace, deps, createsPerSecond, workflowBundlePath } = options;
+  const { connection, namespace, deps, workflowBundlePath } = options;
   const base = { connection, namespace, ...POLLING };
   const workflowBundle =
     workflowBundlePath === undefined ? await bundleWorkflows() : { codePath: workflowBundlePath };
@@ -53,7 +52,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     ...base,
     taskQueue: STRIPE_CREATE_TASK_QUEUE,
     activities: createStripeCreateActivities(deps),
-    maxTaskQueueActivitiesPerSecond: createsPerSecond,
+    maxTaskQueueActivitiesPerSecond: deps.createsPerSecond,
   });
   const stripe = await Worker.create({
     ...base,

@@ -1,68 +1,59 @@
-// What one checkout run knows, and the messages that reach it. No decisions: those are in the steps.
+// One checkout run: its state, the messages that reach it, and who waits for its answers. What they mean is decided in decision/.
 import { allHandlersFinished, CancellationScope, condition, setHandler } from '@temporalio/workflow';
 
-import type {
-  CheckoutInput,
-  CheckoutResult,
-  OpenAnswer,
-  OpenedCheckout,
-  Unwinding,
-} from '../contracts/checkout';
+import type { CheckoutInput, CheckoutResult, OpenAnswer, OpenedCheckout } from '../contracts/checkout';
 import {
   askStripeSignal,
+  cancelByOperatorUpdate,
   cancelSignal,
+  extendUpdate,
   openUpdate,
   paymentEventSignal,
   reportQuery,
 } from '../contracts/messages';
-import type { PaymentEvent } from '../contracts/payment-events';
+import type { CancelByOperatorAnswer, ExtendAnswer, ExtendRequest } from '../contracts/operations';
 import type { CheckoutStatus } from '../contracts/statuses';
-import { UndoStack } from './undo-stack';
+import { decide } from './decision/checkout';
+import {
+  FIRST_STATE,
+  openedOf,
+  type CheckoutAnswer,
+  type CheckoutMessage,
+  type CheckoutState,
+} from './decision/checkout-state';
+import type { CheckoutCommand } from './decision/commands';
+import { hasPaymentNews } from './decision/news';
+import { refusalOfCancel, refusalOfExtension } from './decision/operators';
+import type { SagaSubject } from './saga-effects';
 
-/** Where the saga goes next. */
-export type Turn =
-  | { to: 'open' }
-  | { to: 'create' }
-  | { to: 'wait' }
-  | { to: 'capture' }
-  | { to: 'confirm' }
-  | { to: 'unwind'; unwinding: Unwinding }
-  | { to: 'closed'; result: CheckoutResult };
-
-/** Beyond this, further events are left to the inbox: they stay stored, without outcome, and are driven again. */
-const PENDING_EVENTS_MAX = 1_000;
-
-export class CheckoutRun {
+export class CheckoutRun implements SagaSubject {
   readonly input: CheckoutInput;
-  readonly undo = new UndoStack<Unwinding, Turn>();
+  state: CheckoutState = FIRST_STATE;
+  /** For those who look on. */
   status: CheckoutStatus = 'opening';
   phase = 'opening';
-  opened: OpenedCheckout | null = null;
-  paymentIntentId: string | null = null;
-  deadlineMs = 0;
-  attempts = 0;
-  isCancelRequested = false;
-  isAskedAgain = false;
-  result: CheckoutResult | null = null;
-  /** Judged, and not yet written as outcome: step 4, the release, or the end writes them. */
-  readonly judgedIds: string[] = [];
 
   private answer: OpenAnswer | null = null;
-  private readonly seenIds = new Set<string>();
-  private readonly pending: PaymentEvent[] = [];
+  private readonly extensionAnswers = new Map<string, ExtendAnswer>();
 
   constructor(input: CheckoutInput) {
     this.input = input;
     setHandler(openUpdate, () => this.waitForAnswer(), {
       description: 'Answers once the checkout is open or refused',
     });
-    setHandler(paymentEventSignal, (event) => this.receive(event), {
+    setHandler(paymentEventSignal, (event) => this.hear({ type: 'payment_event', event }), {
       description: 'A verified Stripe event',
     });
-    setHandler(cancelSignal, () => void (this.isCancelRequested = true), {
+    setHandler(cancelSignal, () => this.hear({ type: 'cancel_asked' }), {
       description: 'The shopper gives up',
     });
-    setHandler(askStripeSignal, () => void (this.isAskedAgain = true), {
+    setHandler(cancelByOperatorUpdate, () => this.cancelByOperator(), {
+      description: 'An operator ends the payment, also an authorised or processing one',
+    });
+    setHandler(extendUpdate, (request) => this.extend(request), {
+      description: 'An operator gives the buyer more time',
+    });
+    setHandler(askStripeSignal, () => this.hear({ type: 'look_asked' }), {
       description: 'Read the payment from Stripe again',
     });
     setHandler(reportQuery, () => this.report(), { description: 'How this checkout stands' });
@@ -72,50 +63,64 @@ export class CheckoutRun {
     return this.input.checkoutId;
   }
 
+  get requestFingerprint(): string {
+    return this.input.requestFingerprint;
+  }
+
   /** The payment window's policy and sums; only asked after step 1. */
   get open(): OpenedCheckout {
-    if (this.opened === null) throw new Error('The checkout is not open yet.');
-    return this.opened;
+    return openedOf(this.state);
+  }
+
+  get sums() {
+    const { amountMinor, currency, policy } = this.open;
+    return { amountMinor, currency, reclaimGraceSeconds: policy.reclaimGraceSeconds };
   }
 
   get boundId(): string {
-    if (this.paymentIntentId === null) throw new Error('No PaymentIntent is bound yet.');
-    return this.paymentIntentId;
+    const { paymentIntentId } = this.state;
+    if (paymentIntentId === null) throw new Error('No PaymentIntent is bound yet.');
+    return paymentIntentId;
   }
 
-  hasNews(): boolean {
-    return this.pending.length > 0 || this.isCancelRequested || this.isAskedAgain;
+  get result(): CheckoutResult {
+    const { step } = this.state;
+    if (step.at !== 'closed') throw new Error('The checkout has not closed yet.');
+    return step.result;
   }
 
-  hasPendingEvents(): boolean {
-    return this.pending.length > 0;
+  hasPaymentNews(): boolean {
+    return hasPaymentNews(this.state);
   }
 
-  nextEvent(): PaymentEvent | undefined {
-    return this.pending.shift();
-  }
-
-  /** All that came, as judged by a re-read: what Stripe says now counts, whatever the events said. */
-  takeNews(): void {
-    this.judgedIds.push(...this.pending.splice(0).map((event) => event.eventId));
-    this.isAskedAgain = false;
-  }
-
-  takeJudgedIds(): string[] {
-    return this.judgedIds.splice(0);
+  /** Takes the answer in, and says what is done next. */
+  decide(answer: CheckoutAnswer): readonly CheckoutCommand[] {
+    const { state, commands } = decide(this.state, { ...answer, nowMs: Date.now() });
+    this.state = state;
+    return commands;
   }
 
   answerOpened(): void {
-    this.answer ??= { outcome: 'opened', requestFingerprint: this.input.requestFingerprint };
+    this.answer ??= { outcome: 'opened', requestFingerprint: this.requestFingerprint };
   }
 
   /** The answer of a run that ends: a row that closed in any other way than refused was once open. */
-  answerClosed({ status, failureCode }: CheckoutResult): void {
-    const { requestFingerprint } = this.input;
+  answerClosed(): void {
+    const { status, failureCode } = this.result;
+    const { requestFingerprint } = this;
     if (status === 'refused' && failureCode !== null) {
       this.answer ??= { outcome: 'refused', requestFingerprint, failureCode };
     }
     this.answerOpened();
+  }
+
+  answerExtension(requestKey: string, answer: ExtendAnswer): void {
+    this.extensionAnswers.set(requestKey, answer);
+  }
+
+  /** Messages are remembered at once; nothing is done about them before the step under way has answered. */
+  private hear(message: CheckoutMessage): void {
+    this.state = decide(this.state, { ...message, nowMs: Date.now() }).state;
   }
 
   /** Also when the run is cancelled: its undos end in an answer, and an update that failed could not be asked again. */
@@ -124,20 +129,34 @@ export class CheckoutRun {
     return this.answer as OpenAnswer;
   }
 
-  private receive(event: PaymentEvent): void {
-    if (this.seenIds.has(event.eventId) || this.pending.length >= PENDING_EVENTS_MAX) return;
-    this.seenIds.add(event.eventId);
-    this.pending.push(event);
+  private cancelByOperator(): CancelByOperatorAnswer {
+    const refusal = refusalOfCancel(this.state);
+    if (refusal !== null) return { outcome: 'refused', refusal };
+    this.hear({ type: 'operator_canceled' });
+    return { outcome: 'accepted' };
+  }
+
+  /** Waits for its turn in the payment window; leaving the window answers it as well. */
+  private async extend(request: ExtendRequest): Promise<ExtendAnswer> {
+    const refusal = refusalOfExtension(this.state);
+    if (refusal !== null) return { outcome: 'refused', refusal };
+    const { requestKey } = request;
+    const known = this.extensionAnswers.get(requestKey);
+    if (known !== undefined) return known;
+    this.hear({ type: 'extension_asked', request });
+    await CancellationScope.nonCancellable(() => condition(() => this.extensionAnswers.has(requestKey)));
+    return this.extensionAnswers.get(requestKey) as ExtendAnswer;
   }
 
   private report() {
+    const { step, paymentIntentId, attempts, seenIds, news } = this.state;
     return {
       status: this.status,
       phase: this.phase,
-      paymentIntentId: this.paymentIntentId,
-      attempts: this.attempts,
-      eventsJudged: this.seenIds.size - this.pending.length,
-      result: this.result,
+      paymentIntentId,
+      attempts,
+      eventsJudged: seenIds.length - news.events.length,
+      result: step.at === 'closed' ? step.result : null,
     };
   }
 }

@@ -1,16 +1,13 @@
-// The checkout saga: reserve, create the payment, wait for it, confirm; or unwind, with proof before release.
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+// The checkout saga: reserve, create the payment, wait for it, confirm; or unwind, with proof before release. What is done
+// and when is decided in decision/; here it is carried out.
+import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
 
-import type { CheckoutInput, CheckoutResult, Unwinding } from '../contracts/checkout';
-import { captureStep } from './capture-step';
-import { CheckoutRun, waitForHandlers, type Turn } from './checkout-run';
-import { confirmStep } from './confirm-step';
-import { createStep } from './create-step';
-import { judgeLeftovers } from './leftovers';
-import { openStep } from './open-step';
-import { undoOpen } from './undo-open';
-import { showClosed, showPhase } from './visibility';
-import { waitStep } from './wait-step';
+import type { CheckoutInput, CheckoutResult } from '../contracts/checkout';
+import { carryOut } from './checkout-effects';
+import { CheckoutRun, waitForHandlers } from './checkout-run';
+import type { CheckoutAnswer } from './decision/checkout-state';
+import type { CheckoutCommand } from './decision/commands';
+import { isInWindow } from './decision/payment-window';
 
 /** A run that Temporal takes up later than this does not open: its buyer has been told to come again. */
 const FIRST_TASK_MAX_MS = 20_000;
@@ -21,55 +18,37 @@ const FIRST_TASK_MAX_MS = 20_000;
  */
 export async function checkout(input: CheckoutInput): Promise<CheckoutResult> {
   const run = new CheckoutRun(input);
-  const result = await saga(run);
-  await CancellationScope.nonCancellable(async () => {
-    run.result = result;
-    showClosed(run, result);
-    run.answerClosed(result);
-    await judgeLeftovers(run, result);
-    await waitForHandlers();
-  });
-  return result;
-}
-
-async function saga(run: CheckoutRun): Promise<CheckoutResult> {
-  run.undo.add(undoOpen(run));
-  let turn: Turn = isLate() ? NOT_OPENED : { to: 'open' };
-  while (turn.to !== 'closed') turn = await take(run, turn);
-  return turn.result;
+  let answer: CheckoutAnswer | null = { type: 'begun', isLate: isLate() };
+  while (answer !== null) answer = await take(run, run.decide(answer));
+  await CancellationScope.nonCancellable(waitForHandlers);
+  return run.result;
 }
 
 /** Only the wait may be cut short by a cancellation; every other turn finishes what it began. */
-async function take(run: CheckoutRun, turn: Exclude<Turn, { to: 'closed' }>): Promise<Turn> {
-  switch (turn.to) {
-    case 'open':
-      return CancellationScope.nonCancellable(() => openStep(run));
-    case 'create':
-      return CancellationScope.nonCancellable(() => createStep(run));
-    case 'wait':
-      return waitStep(run);
-    case 'capture':
-      return CancellationScope.nonCancellable(() => captureStep(run));
-    case 'confirm':
-      return CancellationScope.nonCancellable(() => confirmStep(run));
-    case 'unwind':
-      return CancellationScope.nonCancellable(() => unwind(run, turn.unwinding));
+async function take(run: CheckoutRun, commands: readonly CheckoutCommand[]): Promise<CheckoutAnswer | null> {
+  if (!isInWindow(run.state)) return CancellationScope.nonCancellable(() => carryOutAll(run, commands));
+  try {
+    return await carryOutAll(run, commands);
+  } catch (error) {
+    // An operator's cancel, not the shopper's: an authorisation is let go as well.
+    if (isCancellation(error)) return { type: 'run_canceled' };
+    throw error;
   }
 }
 
-async function unwind(run: CheckoutRun, unwinding: Unwinding): Promise<Turn> {
-  showPhase(
-    run,
-    `ending the payment and giving the units back (${unwinding.failureCode ?? unwinding.status})`,
-  );
-  return run.undo.unwind(unwinding);
+/** In order; the last one's answer is what is decided upon next. Null: the run is over. */
+async function carryOutAll(
+  run: CheckoutRun,
+  commands: readonly CheckoutCommand[],
+): Promise<CheckoutAnswer | null> {
+  let answer: CheckoutAnswer = { type: 'done' };
+  for (const command of commands) {
+    if (command.do === 'finish') return null;
+    answer = await carryOut(run, command);
+  }
+  return answer;
 }
 
 function isLate(): boolean {
   return Date.now() - workflowInfo().startTime.getTime() > FIRST_TASK_MAX_MS;
 }
-
-const NOT_OPENED: Turn = {
-  to: 'unwind',
-  unwinding: { status: 'refused', failureCode: 'checkout_not_opened' },
-};

@@ -2,6 +2,7 @@
 export { checkout } from './checkout';
 export { cleanup } from './cleanup';
 export { inbox_sweep } from './inbox-sweep';
+export { operation } from './operation';
 export { reconcile } from './reconcile';
-export { refundOrder } from './refund-order';
 export { settlement } from './settlement';
+export { triple_check } from './triple-check';

@@ -1,80 +1,115 @@
-// The scheduled comparison with Stripe: every checkout that may still change, then PaymentIntents that belong to none.
+// The scheduled comparison with Stripe: events it could not deliver, then every checkout that may still change, then
+// PaymentIntents that belong to none.
 import { continueAsNew, proxyActivities, workflowInfo } from '@temporalio/workflow';
 
 import type { MainActivities, StripeActivities } from '../activities';
-import type { OrphanPage } from '../activities/reconcile';
+import type { Window } from '../activities/reconcile-listed';
 import { STRIPE_TASK_QUEUE } from '../contracts/messages';
 
-/** A page of fifty at five a second takes ten seconds; Stripe being slow or away may stretch it. */
-const { reconcileCheckouts, cancelOrphans } = proxyActivities<StripeActivities>({
+/**
+ * A page of two hundred at five a second takes forty seconds; Stripe being slow may stretch it, and what is not done in time
+ * goes on from its last heartbeat. Tried without end; after ten minutes a person is told.
+ */
+const { reconcileCheckouts, takeUndelivered, cancelOrphans } = proxyActivities<StripeActivities>({
   taskQueue: STRIPE_TASK_QUEUE,
   startToCloseTimeout: '10 minutes',
-  heartbeatTimeout: '60s',
+  heartbeatTimeout: '30s',
   retry: { initialInterval: '5s', backoffCoefficient: 2, maximumInterval: '2 minutes' },
   summary: 'compare with Stripe',
 });
-const { recordReconciliation } = proxyActivities<MainActivities>({
+const { openIncident, recordReconciliation } = proxyActivities<MainActivities>({
   startToCloseTimeout: '10s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 });
 
 export interface ReconcileInput {
-  /** PaymentIntents younger than this may still be bound by their checkout. */
-  orphanAgeSeconds: number;
+  /** What Stripe lists and is younger is still on its way: an event to its webhook, a PaymentIntent to its checkout. */
+  listedAgeSeconds: number;
   /** Where a long run goes on in a new history. */
   progress?: Progress;
 }
 
-interface Progress {
-  afterId: string | null;
-  isCheckoutsDone: boolean;
+export interface ReconcileReport {
   checked: number;
   healed: number;
+  eventsTaken: number;
   orphansCanceled: number;
   incidents: number;
 }
 
-/** A create is bound within its 20 s, or given up. */
-const ORPHAN_AGE_SECONDS = 120;
+interface Progress {
+  stage: 'events' | 'checkouts' | 'orphans' | 'done';
+  /** Where the stage's next page begins. */
+  cursor: string | null;
+  window: Window | null;
+  pages: number;
+  report: ReconcileReport;
+}
+
+/** A create is bound within its 20 s, or given up; a first delivery takes seconds. */
+const LISTED_AGE_SECONDS = 120;
+/** Half a million of Stripe's objects, a million checkouts: more is not a shop but a fault. */
+const PAGES_MAX = 5_000;
 
 /** Registered as workflow type `reconcile`; answers what it found and did. */
 export async function reconcile(
-  input: ReconcileInput = { orphanAgeSeconds: ORPHAN_AGE_SECONDS },
-): Promise<Omit<Progress, 'afterId' | 'isCheckoutsDone'>> {
-  const progress: Progress = input.progress ?? {
-    afterId: null,
-    isCheckoutsDone: false,
-    checked: 0,
-    healed: 0,
-    orphansCanceled: 0,
-    incidents: 0,
-  };
-  while (!progress.isCheckoutsDone) {
-    const page = await reconcileCheckouts({ afterId: progress.afterId });
-    progress.checked += page.checked;
-    progress.healed += page.healed;
-    progress.incidents += page.incidents;
-    progress.afterId = page.nextAfterId;
-    progress.isCheckoutsDone = page.nextAfterId === null;
+  input: ReconcileInput = { listedAgeSeconds: LISTED_AGE_SECONDS },
+): Promise<ReconcileReport> {
+  let progress: Progress = input.progress ?? BEGIN;
+  while (progress.stage !== 'done') {
+    progress = await takePage(input, progress);
     if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof reconcile>({ ...input, progress });
   }
-  progress.orphansCanceled += await orphans(input.orphanAgeSeconds);
-  const { checked, healed, orphansCanceled, incidents } = progress;
-  const report = { checked, healed, orphansCanceled, incidents };
-  await recordReconciliation(report);
-  return report;
+  await recordReconciliation({ runId: workflowInfo().runId, ...progress.report });
+  return progress.report;
 }
 
-const ORPHAN_PAGES_MAX = 500;
+const BEGIN: Progress = {
+  stage: 'events',
+  cursor: null,
+  window: null,
+  pages: 0,
+  report: { checked: 0, healed: 0, eventsTaken: 0, orphansCanceled: 0, incidents: 0 },
+};
 
-async function orphans(ageSeconds: number): Promise<number> {
-  let canceled = 0;
-  let startingAfter: string | null = null;
-  for (let page = 0; page < ORPHAN_PAGES_MAX; page += 1) {
-    const found: OrphanPage = await cancelOrphans({ startingAfter, ageSeconds });
-    canceled += found.canceled;
-    startingAfter = found.nextStartingAfter;
-    if (startingAfter === null) break;
+async function takePage(input: ReconcileInput, progress: Progress): Promise<Progress> {
+  const { cursor, window, report } = progress;
+  const { listedAgeSeconds: ageSeconds } = input;
+  switch (progress.stage) {
+    case 'events': {
+      const page = await takeUndelivered({ startingAfter: cursor, window, ageSeconds });
+      const found = { ...report, eventsTaken: report.eventsTaken + page.found };
+      return next(progress, page.nextStartingAfter, page.window, found, 'checkouts');
+    }
+    case 'checkouts': {
+      const page = await reconcileCheckouts({ afterId: cursor });
+      const found = {
+        ...report,
+        checked: report.checked + page.checked,
+        healed: report.healed + page.healed,
+        incidents: report.incidents + page.incidents,
+      };
+      return next(progress, page.nextAfterId, null, found, 'orphans');
+    }
+    case 'orphans':
+    case 'done': {
+      const page = await cancelOrphans({ startingAfter: cursor, window, ageSeconds });
+      const found = { ...report, orphansCanceled: report.orphansCanceled + page.found };
+      return next(progress, page.nextStartingAfter, page.window, found, 'done');
+    }
   }
-  return canceled;
+}
+
+/** The stage's next page, else the next stage. A stage without end is cut short, and a person is told. */
+async function next(
+  { stage, pages }: Progress,
+  cursor: string | null,
+  window: Window | null,
+  report: ReconcileReport,
+  following: Progress['stage'],
+): Promise<Progress> {
+  if (cursor !== null && pages + 1 < PAGES_MAX) return { stage, cursor, window, pages: pages + 1, report };
+  if (cursor !== null)
+    await openIncident({ checkoutId: null, kind: 'reconciliation_cut_short', detail: { stage } });
+  return { stage: following, cursor: null, window: null, pages: 0, report };
 }

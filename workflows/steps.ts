@@ -100,6 +100,7 @@ export const releaseCheckout = (input: ReleaseInput) => unlessPaused(() => durab
 export const {
   closeUnboundCheckout,
   recordProcessing,
+  extendCheckout,
   openIncident,
   startSettlement,
   readSettlementCase,
@@ -107,6 +108,19 @@ export const {
   isCheckoutRunning,
   askCheckout,
 } = durable;
+
+/** An operator's own steps: none is on a buyer's path. */
+export const operations = durable;
+
+/**
+ * Waits for an end that somebody else brings about. The retries leave no trace in history; they have no end of their own,
+ * because the checkout's has its incidents.
+ */
+export const untilSettled = proxyActivities<MainActivities>({
+  startToCloseTimeout: '10s',
+  retry: { initialInterval: '100ms', backoffCoefficient: 1.5, maximumInterval: '30s' },
+  summary: 'wait for the end of the checkout',
+});
 
 /** One create may take 8 s at Stripe. A lost worker is noticed after 10 s, while there is time for another attempt. */
 export function stripeCreate(scheduleToCloseMs: number) {

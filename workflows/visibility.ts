@@ -1,7 +1,7 @@
 // What an operator sees in the Temporal UI: search attributes kept true, and the run's state in a sentence.
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 
-import type { CheckoutResult } from '../contracts/checkout';
+import type { CheckoutResult, Unwinding } from '../contracts/checkout';
 import {
   amountMinorAttribute,
   checkoutStatusAttribute,
@@ -9,25 +9,55 @@ import {
   paymentIntentIdAttribute,
 } from '../contracts/messages';
 import type { CheckoutRun } from './checkout-run';
+import type { CheckoutNote } from './decision/commands';
 
-export function showPhase(run: CheckoutRun, phase: string): void {
+type Shown = Extract<CheckoutNote, { do: 'show' }>['what'];
+
+export function show(run: CheckoutRun, what: Shown): void {
+  switch (what) {
+    case 'bound':
+      return showBound(run);
+    case 'waiting':
+      return showWaiting(run);
+    case 'processing':
+      return showProcessing(run);
+    case 'capturing':
+      return showPhase(run, 'authorised: taking the money for units that are held');
+    case 'confirming':
+      return showPhase(run, 'paid: confirming the units');
+    case 'unresolved':
+      return showUnresolved(run);
+    case 'closed':
+      return showClosed(run);
+  }
+}
+
+export function showUnwinding(run: CheckoutRun, { status, failureCode }: Unwinding): void {
+  showPhase(run, `ending the payment and giving the units back (${failureCode ?? status})`);
+}
+
+function showPhase(run: CheckoutRun, phase: string): void {
   run.phase = phase;
   setCurrentDetails(details(run));
 }
 
 /** One upsert where the payment is bound. */
-export function showBound(run: CheckoutRun): void {
+function showBound(run: CheckoutRun): void {
   run.status = 'awaiting_payment';
   upsertSearchAttributes([
     { key: checkoutStatusAttribute, value: run.status },
     { key: paymentIntentIdAttribute, value: run.boundId },
     { key: amountMinorAttribute, value: run.open.amountMinor },
   ]);
-  const deadline = new Date(run.deadlineMs).toISOString();
+  showWaiting(run);
+}
+
+function showWaiting(run: CheckoutRun): void {
+  const deadline = new Date(run.state.deadlineMs).toISOString();
   showPhase(run, `waiting for the payment until ${deadline}`);
 }
 
-export function showProcessing(run: CheckoutRun): void {
+function showProcessing(run: CheckoutRun): void {
   if (run.status === 'payment_processing') return;
   run.status = 'payment_processing';
   upsertSearchAttributes([{ key: checkoutStatusAttribute, value: run.status }]);
@@ -35,7 +65,7 @@ export function showProcessing(run: CheckoutRun): void {
 }
 
 /** The units went back without proof; the run goes on. */
-export function showUnresolved(run: CheckoutRun): void {
+function showUnresolved(run: CheckoutRun): void {
   run.status = 'expired';
   upsertSearchAttributes([
     { key: checkoutStatusAttribute, value: run.status },
@@ -45,7 +75,8 @@ export function showUnresolved(run: CheckoutRun): void {
 }
 
 /** One upsert where the run closes. */
-export function showClosed(run: CheckoutRun, result: CheckoutResult): void {
+function showClosed(run: CheckoutRun): void {
+  const { result } = run;
   run.status = result.status;
   upsertSearchAttributes([
     { key: checkoutStatusAttribute, value: result.status },
@@ -66,7 +97,8 @@ const ENDINGS: Partial<Record<CheckoutResult['status'], string>> = {
 
 function details(run: CheckoutRun): string {
   const units = run.input.lines.reduce((sum, line) => sum + line.quantity, 0);
-  const sum = run.opened === null ? '' : `, ${run.opened.amountMinor} ${run.opened.currency} in minor units`;
-  const declines = run.attempts === 0 ? '' : `\n\nDeclined attempts: ${run.attempts}`;
+  const { open, attempts } = run.state;
+  const sum = open === null ? '' : `, ${open.amountMinor} ${open.currency} in minor units`;
+  const declines = attempts === 0 ? '' : `\n\nDeclined attempts: ${attempts}`;
   return `**${run.status}**: ${run.phase}\n\n${units} units on ${run.input.lines.length} lines${sum}${declines}`;
 }

@@ -19,7 +19,7 @@ export function newCharge(
   fate: Partial<ChargeObject>,
 ): ChargeObject {
   return putCharge(context, {
-    id: randomId('ch'),
+    id: randomId(context.random, 'ch'),
     object: 'charge',
     amount: intent.amount,
     amount_captured: 0,

@@ -1,6 +1,8 @@
 // What an operation may touch, and what it answers with.
 
 import type { Clock } from './clock';
+import type { EventRules } from './event-rules';
+import type { Random } from './random';
 import type { Store } from './store';
 import type { Cause } from './types';
 
@@ -11,6 +13,8 @@ export interface Context {
   readonly store: Store;
   readonly clock: Clock;
   readonly cause: Cause;
+  readonly eventRules: EventRules;
+  readonly random: Random;
   /** The simulator's own address, for links to its pages. */
   readonly baseUrl: string;
 }

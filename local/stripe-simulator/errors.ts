@@ -1,6 +1,7 @@
 // Stripe's error envelope. Shapes and codes: https://docs.stripe.com/api/errors
 
 import type { Outcome } from './context';
+import { redactText } from './redact';
 import type { PaymentIntentObject, PaymentMethodObject } from './types';
 
 export interface ErrorFields {
@@ -22,13 +23,21 @@ export class StripeApiError extends Error {
   readonly status: number;
   readonly fields: ErrorFields;
   readonly isStored: boolean;
+  /** Sent beside the usual ones. */
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, fields: ErrorFields, isStored = false) {
+  constructor(
+    status: number,
+    fields: ErrorFields,
+    isStored = false,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
     super(fields.message);
     this.name = 'StripeApiError';
     this.status = status;
     this.fields = fields;
     this.isStored = isStored;
+    this.headers = headers;
   }
 
   toOutcome(): Outcome {
@@ -63,7 +72,7 @@ export function noSuch(what: string, id: string, param: string): StripeApiError 
   return new StripeApiError(404, {
     type: 'invalid_request_error',
     code: 'resource_missing',
-    message: `No such ${what}: '${id}'`,
+    message: `No such ${what}: '${redactText(id)}'`,
     param,
   });
 }

@@ -10,7 +10,7 @@ import { readMeta } from './meta';
 import { flag, listOf, readParams, text } from './params';
 import type { DeliveryState, EventRecord, WebhookPolicy } from './records';
 import type { Store } from './store';
-import type { EventObject } from './types';
+import type { EventObject, Metadata } from './types';
 import { API_VERSION } from './version';
 
 export const COPIES_MAX = 500;
@@ -24,6 +24,7 @@ interface Snapshot {
   readonly id: string;
   readonly object: string;
   readonly payment_intent?: string;
+  readonly metadata?: Metadata;
 }
 
 /** Writes an event and its deliveries into the running transaction. `object` is kept as it is now. */
@@ -33,10 +34,23 @@ export function recordEvent(
   object: Snapshot,
   previousAttributes?: Readonly<Record<string, unknown>>,
 ): void {
-  const { store } = context;
   const paymentIntent = object.object === 'payment_intent' ? object.id : (object.payment_intent ?? null);
+  const subject = { type, paymentIntent, metadata: object.metadata ?? {} };
+  for (let made = context.eventRules.copiesOf(subject); made > 0; made -= 1) {
+    makeEvent(context, type, object, paymentIntent, previousAttributes);
+  }
+}
+
+function makeEvent(
+  context: Context,
+  type: string,
+  object: Snapshot,
+  paymentIntent: string | null,
+  previousAttributes: Readonly<Record<string, unknown>> | undefined,
+): void {
+  const { store } = context;
   const event: EventObject = {
-    id: randomId('evt'),
+    id: randomId(context.random, 'evt'),
     object: 'event',
     api_version: API_VERSION,
     created: context.clock.nowSeconds(),
@@ -59,7 +73,7 @@ export function recordEvent(
 function addDeliveries(context: Context, eventId: string, endpointId: string): void {
   const policy = readMeta(context.store).policy;
   for (let copy = 1; copy <= Math.min(policy.copies, COPIES_MAX); copy += 1) {
-    const spreadMs = policy.shuffle ? Math.random() * SHUFFLE_SPREAD_MS : 0;
+    const spreadMs = policy.shuffle ? context.random.below(SHUFFLE_SPREAD_MS) : 0;
     context.store.put('deliveries', {
       id: `${eventId}:${endpointId}:${copy}`,
       event: eventId,
@@ -117,10 +131,17 @@ export function eventView(store: Store, record: EventRecord): EventObject {
   return { ...record.object, pending_webhooks: pendingEndpoints(store, record.id) };
 }
 
+/** The API hands events out for 30 days; the dashboard's resend is not bound by it here. */
+const LISTED_SECONDS = 30 * 86_400;
+
+function isListed(context: Context, event: EventObject): boolean {
+  return event.created > context.clock.nowSeconds() - LISTED_SECONDS;
+}
+
 export function retrieveEvent(context: Context, id: string, form: Form): Outcome {
   readParams({}, form);
   const record = context.store.get('events', id);
-  if (!record) throw noSuch('event', id, 'id');
+  if (!record || !isListed(context, record.object)) throw noSuch('event', id, 'id');
   return ok(eventView(context.store, record));
 }
 
@@ -140,7 +161,7 @@ export function listEvents(context: Context, _id: string, form: Form): Outcome {
   const isWanted = typeFilter(params.type === undefined ? params.types : [params.type]);
   const events = [...context.store.all('events')].map((record) => record.object);
   const list = page('/v1/events', 'event', events, params, (event) => {
-    if (!isWanted(event.type)) return false;
+    if (!isListed(context, event) || !isWanted(event.type)) return false;
     if (params.delivery_success === undefined) return true;
     return (pendingEndpoints(context.store, event.id) === 0) === params.delivery_success;
   });

@@ -7,6 +7,7 @@ import { OPERATIONS } from './operations';
 import type { Route } from './operations';
 import { flag, integer, metadata, oneOf, opaque, readParams, shape, text } from './params';
 import type { Reader } from './params';
+import { SYSTEM_RANDOM } from './random';
 import type { Store } from './store';
 
 const LATENCY_MS_MAX = 600_000;
@@ -21,7 +22,8 @@ export interface StatusReply {
   readonly shouldRetry: boolean | undefined;
 }
 
-export type Reply = StatusReply | 'hang' | 'drop' | 'truncate';
+/** `foreign`: status 200 and JSON of somebody else, such as a proxy's. */
+export type Reply = StatusReply | 'hang' | 'drop' | 'truncate' | 'foreign';
 
 export interface Fault {
   /** `payment_intents.create` and so on, or `*` for every call. */
@@ -42,7 +44,7 @@ export interface Fault {
 }
 
 const reply: Reader<Reply> = (value, path) => {
-  if (typeof value === 'string') return oneOf('hang', 'drop', 'truncate')(value, path);
+  if (typeof value === 'string') return oneOf('hang', 'drop', 'truncate', 'foreign')(value, path);
   const given = shape({ status: integer, code: text, should_retry: flag })(value, path);
   const status = given.status ?? 0;
   if (status < 400 || status > 599) {
@@ -126,7 +128,7 @@ export class Faults {
   add(fault: Fault): FaultRule {
     if (this.rules.length >= RULES_MAX)
       throw invalidRequest(`At most ${RULES_MAX} faults; clear them first.`);
-    const rule: FaultRule = { ...fault, id: randomId('fault', 8), skipped: 0, applied: 0 };
+    const rule: FaultRule = { ...fault, id: randomId(SYSTEM_RANDOM, 'fault', 8), skipped: 0, applied: 0 };
     this.rules.push(rule);
     return rule;
   }

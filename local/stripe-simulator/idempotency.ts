@@ -6,7 +6,7 @@ import type { Audience, Outcome } from './context';
 import { StripeApiError } from './errors';
 import { canonicalForm } from './form';
 import type { Form } from './form';
-import type { IdempotencyRecord } from './records';
+import type { IdempotencyRecord, Settings } from './records';
 import type { Store } from './store';
 
 const KEY_CHARACTERS_MAX = 255;
@@ -67,9 +67,9 @@ export function storeAnswer(
   });
 }
 
-export function inFlightError(key: string): StripeApiError {
+export function inFlightError(key: string, type: Settings['conflict_type']): StripeApiError {
   return new StripeApiError(409, {
-    type: 'invalid_request_error',
+    type,
     code: 'idempotency_key_in_use',
     message: `There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): ${key}. Please try again later.`,
   });

@@ -1,16 +1,16 @@
 // Ids in Stripe's style: a prefix and random letters and digits.
 
-import { randomInt } from 'node:crypto';
+import type { Random } from './random';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
 /** `<prefix>_<length characters>` */
-export function randomId(prefix: string, length = 24): string {
-  return `${prefix}_${randomText(length)}`;
+export function randomId(random: Random, prefix: string, length = 24): string {
+  return `${prefix}_${randomText(random, length)}`;
 }
 
-export function randomText(length: number): string {
+export function randomText(random: Random, length: number): string {
   let text = '';
-  for (let i = 0; i < length; i += 1) text += ALPHABET[randomInt(ALPHABET.length)];
+  for (let i = 0; i < length; i += 1) text += ALPHABET[random.below(ALPHABET.length)];
   return text;
 }

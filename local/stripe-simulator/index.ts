@@ -8,9 +8,10 @@ import { createHttpServer } from './http/server';
 import { pruneKeys } from './idempotency';
 import { Journal } from './journal';
 import { lockDataDir } from './lock';
-import { SILENT } from './log';
+import { redactingLog, SILENT } from './log';
 import type { Log } from './log';
 import { ensureMeta, readMeta } from './meta';
+import { SYSTEM_RANDOM, seededRandom } from './random';
 import { createSimulator } from './simulator';
 import { Store } from './store';
 import { Dispatcher } from './webhooks/dispatcher';
@@ -27,6 +28,10 @@ export interface SimulatorOptions {
   readonly port: number;
   /** Folder of the journal; null keeps everything in memory and forgets it at the end. */
   readonly dataDir: string | null;
+  /** A running journal below this size is not compacted. */
+  readonly compactBytesMin?: number;
+  /** The same ids and the same shuffling in every run; in memory only, for the ids of a journal would come again. */
+  readonly seed?: string;
   readonly log?: Log;
 }
 
@@ -41,14 +46,17 @@ export interface RunningSimulator {
  * journal is damaged anywhere but at its torn end.
  */
 export async function startSimulator(options: SimulatorOptions): Promise<RunningSimulator> {
-  const log = options.log ?? SILENT;
+  if (options.seed !== undefined && options.dataDir !== null) {
+    throw new Error('a seed needs a simulator in memory: with a journal its ids would come again');
+  }
+  const log = redactingLog(options.log ?? SILENT);
   const unlock = options.dataDir === null ? () => {} : await lockDataDir(options.dataDir);
   const store = new Store();
   let journal: Journal | null = null;
   try {
-    journal = options.dataDir === null ? null : new Journal(options.dataDir);
-    if (journal) store.attach(journal);
-    return await run(store, journal, unlock, options.port, log);
+    journal = options.dataDir === null ? null : new Journal(options.dataDir, options.compactBytesMin);
+    if (journal) keepJournal(store, journal, log);
+    return await run(store, journal, unlock, options, log);
   } catch (error) {
     journal?.close();
     unlock();
@@ -56,21 +64,35 @@ export async function startSimulator(options: SimulatorOptions): Promise<Running
   }
 }
 
+/** State from the journal, and from then on a journal that stays in proportion to it. */
+function keepJournal(store: Store, journal: Journal, log: Log): void {
+  store.attach(journal);
+  store.onCommit(() => {
+    if (!journal.isOvergrown) return;
+    try {
+      store.compact();
+    } catch (err) {
+      log.error({ err }, 'journal not compacted, it goes on growing');
+    }
+  });
+}
+
 async function run(
   store: Store,
   journal: Journal | null,
   unlock: () => void,
-  wantedPort: number,
+  options: SimulatorOptions,
   log: Log,
 ): Promise<RunningSimulator> {
-  ensureMeta(store);
+  const random = options.seed === undefined ? SYSTEM_RANDOM : seededRandom(options.seed);
+  ensureMeta(store, random);
   const clock = createClock(store);
   store.transaction(() => pruneKeys(store, clock));
   let url = '';
-  const simulator = createSimulator(store, clock, log, () => url);
-  const dispatcher = new Dispatcher(store, clock, log);
+  const simulator = createSimulator({ store, clock, log, random, baseUrl: () => url });
+  const dispatcher = new Dispatcher(store, clock, log, random);
   const server = createHttpServer(simulator, new Faults(store), dispatcher);
-  const port = await listen(server, wantedPort);
+  const port = await listen(server, options.port);
   url = `http://${HOST}:${port}`;
   const { policy } = readMeta(store);
   if (policy.mode !== 'deliver')

@@ -4,10 +4,12 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -15,15 +17,28 @@ import type { Change } from './store';
 
 const FILE = 'journal.jsonl';
 const COMPACT_LINE_CHANGES = 500;
+/** A journal this many times as large as its last compaction is compacted again, but not below the least size. */
+const GROWTH_MAX = 4;
+const COMPACT_BYTES_MIN = 16 * 1024 * 1024;
 const NEWLINE = 10;
 
 export class Journal {
   private readonly file: string;
+  private readonly compactBytesMin: number;
   private fd: number | null = null;
+  private bytes = 0;
+  private compactAtBytes = 0;
 
-  constructor(dataDir: string) {
+  /** `compactBytesMin`: below this size a running journal is left alone. */
+  constructor(dataDir: string, compactBytesMin = COMPACT_BYTES_MIN) {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     this.file = path.join(dataDir, FILE);
+    this.compactBytesMin = compactBytesMin;
+  }
+
+  /** Whether it has grown so far beyond its state that `compact` is due. */
+  get isOvergrown(): boolean {
+    return this.bytes >= this.compactAtBytes;
   }
 
   /**
@@ -42,28 +57,50 @@ export class Journal {
     }
   }
 
-  /** Writes the state as a fresh file and puts it in the old one's place; from then on `append` works. */
+  /**
+   * Writes the state as a fresh file and puts it in the old one's place in one step; from then on `append` works, on the
+   * new file. Killed at any moment, the folder holds the old journal whole or the new one whole. When it throws (a full
+   * disk), the old file is still the journal.
+   */
   compact(changes: Iterable<Change>): void {
+    // Before the work: a compaction that fails is tried again only after as much growth again.
+    this.expectGrowth();
     const next = `${this.file}.next`;
-    const fd = openSync(next, 'w', 0o600);
-    let batch: Change[] = [];
-    for (const change of changes) {
-      batch.push(change);
-      if (batch.length >= COMPACT_LINE_CHANGES) {
-        writeLine(fd, batch);
-        batch = [];
-      }
+    rmSync(next, { force: true });
+    // For appending, so that what is written after a cut (see `append`) goes to the end.
+    const fd = openSync(next, 'a', 0o600);
+    let bytes: number;
+    try {
+      bytes = writeAll(fd, changes);
+      fsyncSync(fd);
+      renameSync(next, this.file);
+    } catch (error) {
+      closeSync(fd);
+      rmSync(next, { force: true });
+      throw error;
     }
-    if (batch.length > 0) writeLine(fd, batch);
-    fsyncSync(fd);
-    renameSync(next, this.file);
+    if (this.fd !== null) closeSync(this.fd);
     this.fd = fd;
+    this.bytes = bytes;
+    this.expectGrowth();
   }
 
-  /** In the operating system's hands when it returns: survives kill -9 of this process, not a power cut. */
+  /**
+   * In the operating system's hands when it returns: survives kill -9 of this process, not a power cut. When it throws
+   * (a full disk), the half of the line that was written is cut off again, so that the next line does not follow it.
+   */
   append(changes: readonly Change[]): void {
     if (this.fd === null) throw new Error('the journal is closed');
-    writeLine(this.fd, changes);
+    try {
+      this.bytes += writeLine(this.fd, changes);
+    } catch (error) {
+      ftruncateSync(this.fd, this.bytes);
+      throw error;
+    }
+  }
+
+  private expectGrowth(): void {
+    this.compactAtBytes = Math.max(this.compactBytesMin, GROWTH_MAX * this.bytes);
   }
 
   close(): void {
@@ -82,8 +119,23 @@ export class Journal {
   }
 }
 
-function writeLine(fd: number, changes: readonly Change[]): void {
+/** Returns the bytes written. */
+function writeAll(fd: number, changes: Iterable<Change>): number {
+  let bytes = 0;
+  let batch: Change[] = [];
+  for (const change of changes) {
+    batch.push(change);
+    if (batch.length >= COMPACT_LINE_CHANGES) {
+      bytes += writeLine(fd, batch);
+      batch = [];
+    }
+  }
+  return batch.length > 0 ? bytes + writeLine(fd, batch) : bytes;
+}
+
+function writeLine(fd: number, changes: readonly Change[]): number {
   const bytes = Buffer.from(`${JSON.stringify(changes)}\n`);
   let written = 0;
   while (written < bytes.length) written += writeSync(fd, bytes, written);
+  return written;
 }

@@ -1,5 +1,6 @@
 // The simulator as a process of its own: `node --import tsx local/stripe-simulator/main.ts`.
-// Environment: STRIPE_SIMULATOR_PORT (12111; 0 = free port), STRIPE_SIMULATOR_DATA_DIR (none = memory only), LOG_LEVEL.
+// Environment: STRIPE_SIMULATOR_PORT (12111; 0 = free port), STRIPE_SIMULATOR_DATA_DIR (none = memory only),
+// STRIPE_SIMULATOR_SEED (same ids in every run; memory only), STRIPE_SIMULATOR_COMPACT_BYTES (for tests), LOG_LEVEL.
 
 import pino from 'pino';
 import { startSimulator } from './index';
@@ -7,12 +8,20 @@ import { startSimulator } from './index';
 const PORT_DEFAULT = 12_111;
 
 async function main(): Promise<void> {
-  const { STRIPE_SIMULATOR_PORT: port, STRIPE_SIMULATOR_DATA_DIR: dataDir, LOG_LEVEL: level } = process.env;
+  const {
+    STRIPE_SIMULATOR_PORT: port,
+    STRIPE_SIMULATOR_DATA_DIR: dataDir,
+    STRIPE_SIMULATOR_COMPACT_BYTES: compactBytes,
+    STRIPE_SIMULATOR_SEED: seed,
+    LOG_LEVEL: level,
+  } = process.env;
   const log = pino({ name: 'stripe-simulator', level: level || 'info' });
   try {
     const simulator = await startSimulator({
       port: port ? Number(port) : PORT_DEFAULT,
       dataDir: dataDir || null,
+      ...(seed && { seed }),
+      ...(compactBytes && { compactBytesMin: Number(compactBytes) }),
       log,
     });
     stopWhenTold(() => simulator.close());

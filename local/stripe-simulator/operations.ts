@@ -3,7 +3,7 @@
 import { retrieveAccount } from './account';
 import { listCharges, retrieveCharge } from './charges';
 import type { Audience, Context, Outcome } from './context';
-import { listDisputes, retrieveDispute } from './disputes';
+import { acceptDispute, listDisputes, retrieveDispute, updateDispute } from './disputes';
 import { listEvents, retrieveEvent } from './events';
 import type { Form } from './form';
 import { confirm } from './payment-intents/confirm';
@@ -11,7 +11,7 @@ import { createIntent } from './payment-intents/create';
 import { cancel, capture, list, retrieve } from './payment-intents/finish';
 import { updateIntent } from './payment-intents/update';
 import { createPaymentMethod, listPaymentMethods, retrievePaymentMethod } from './payment-methods';
-import { createRefund, listRefunds, retrieveRefund } from './refunds';
+import { createRefund, listRefunds, retrieveRefund, updateRefund } from './refunds';
 import {
   createEndpoint,
   deleteEndpoint,
@@ -55,8 +55,11 @@ export const OPERATIONS: readonly Operation[] = [
   { name: 'refunds.create', method: 'POST', path: '/v1/refunds', run: createRefund },
   { name: 'refunds.list', method: 'GET', path: '/v1/refunds', run: listRefunds },
   { name: 'refunds.retrieve', method: 'GET', path: '/v1/refunds/:id', run: retrieveRefund },
+  { name: 'refunds.update', method: 'POST', path: '/v1/refunds/:id', run: updateRefund },
   { name: 'disputes.list', method: 'GET', path: '/v1/disputes', run: listDisputes },
   { name: 'disputes.retrieve', method: 'GET', path: '/v1/disputes/:id', run: retrieveDispute },
+  { name: 'disputes.update', method: 'POST', path: '/v1/disputes/:id', run: updateDispute },
+  { name: 'disputes.close', method: 'POST', path: '/v1/disputes/:id/close', run: acceptDispute },
   { name: 'events.list', method: 'GET', path: '/v1/events', run: listEvents },
   { name: 'events.retrieve', method: 'GET', path: '/v1/events/:id', run: retrieveEvent },
   { name: 'payment_methods.create', method: 'POST', path: '/v1/payment_methods', run: createPaymentMethod },

@@ -2,6 +2,7 @@
 
 import { invalidRequest } from './errors';
 import type { Form, FormValue } from './form';
+import { redactText } from './redact';
 import type { Metadata } from './types';
 
 export type Reader<T> = (value: FormValue, path: string) => T;
@@ -83,7 +84,7 @@ export const clearableText: Reader<string | null> = (value, path) =>
 
 export const integer: Reader<number> = (value, path) => {
   if (typeof value === 'string' && /^-?\d{1,15}$/.test(value)) return Number(value);
-  const shown = typeof value === 'string' ? value.slice(0, 40) : '(object)';
+  const shown = typeof value === 'string' ? redactText(value.slice(0, 40)) : '(object)';
   throw invalidRequest(`Invalid integer: ${shown}`, { code: 'parameter_invalid_integer', param: path });
 };
 

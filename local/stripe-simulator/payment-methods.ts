@@ -94,7 +94,7 @@ export function ensurePaymentMethod(
   metadataGiven: Metadata = {},
 ): PaymentMethodRecord {
   if ('object' in found) return found;
-  const id = randomId('pm');
+  const id = randomId(context.random, 'pm');
   return context.store.put('payment_methods', {
     id,
     testMethod: found.name,

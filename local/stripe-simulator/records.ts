@@ -45,6 +45,8 @@ export interface WebhookEndpointRecord {
   readonly id: string;
   readonly object: WebhookEndpointObject;
   readonly secret: string;
+  /** Rolled away, but signing until `untilMs` (simulator clock), as after "roll secret" in the dashboard. */
+  readonly previousSecret?: { readonly secret: string; readonly untilMs: number };
 }
 
 export interface DeliveryAttempt {
@@ -78,7 +80,14 @@ export interface IdempotencyRecord {
   readonly createdSeconds: number;
 }
 
-export type JobKind = 'expire_authorization' | 'refund_succeed' | 'refund_fail';
+export type JobKind =
+  | 'expire_authorization'
+  | 'refund_succeed'
+  | 'refund_fail'
+  | 'settle_processing'
+  | 'settle_balance'
+  | 'win_dispute'
+  | 'lose_dispute';
 
 export interface JobRecord {
   /** `<kind>:<target>` */
@@ -93,6 +102,8 @@ export interface WebhookPolicy {
   readonly delay_ms: number;
   readonly copies: number;
   readonly shuffle: boolean;
+  /** What is wrong with the signature of what is sent while this policy holds. */
+  readonly signature: 'valid' | 'wrong' | 'stale' | 'future' | 'missing';
 }
 
 export interface Settings {
@@ -100,6 +111,22 @@ export interface Settings {
   readonly processing_cancel: 'allow' | 'refuse';
   /** Stripe cancels a PaymentIntent that is confirmed too often; the real limit is unpublished. */
   readonly confirm_limit: number;
+  /** A bank debit settles by itself after this; 0 = when the control plane says so. */
+  readonly processing_seconds: number;
+  /** `type` of the 409 for a key in flight: recorded once, not documented. */
+  readonly conflict_type: 'invalid_request_error' | 'idempotency_error' | 'api_error';
+  /** With `on`, two calls that change one PaymentIntent at once: the second gets 429 `lock_timeout`. */
+  readonly object_locks: 'off' | 'on';
+  /** Calls per second over the whole account; 0 = no limit. */
+  readonly requests_per_second: number;
+  readonly requests_per_second_per_endpoint: number;
+  /** Stripe allows 1,000; 0 = no limit. */
+  readonly updates_per_payment_intent_per_hour: number;
+  /** PaymentIntents younger than this are not in lists yet. */
+  readonly list_lag_seconds: number;
+  /** Waits after each failed delivery, on the simulator's clock; after the last one it has failed. */
+  readonly webhook_retry_seconds: readonly number[];
+  readonly webhook_timeout_ms: number;
 }
 
 export interface MetaRecord {

@@ -4,6 +4,7 @@ import { formatAmount } from './amounts';
 import { putCharge, requireCharge } from './charges';
 import type { Context, Outcome } from './context';
 import { ok } from './context';
+import { blocksRefund } from './disputes';
 import { StripeApiError, invalidRequest, noSuch, stateError } from './errors';
 import { recordEvent } from './events';
 import type { Form } from './form';
@@ -33,13 +34,13 @@ export function createRefund(context: Context, _id: string, form: Form): Outcome
     unsupported: ['customer', 'instructions_email', 'origin', 'refund_application_fee', 'reverse_transfer'],
   });
   const charge = findCharge(context, params);
-  const amount = checkRefundable(charge, params.amount);
+  const amount = checkRefundable(context, charge, params.amount);
   const late = lateOutcome(context, charge);
   const refund: RefundObject = {
-    id: randomId('re'),
+    id: randomId(context.random, 're'),
     object: 'refund',
     amount,
-    balance_transaction: randomId('txn'),
+    balance_transaction: randomId(context.random, 'txn'),
     charge: charge.id,
     created: context.clock.nowSeconds(),
     currency: charge.currency,
@@ -96,8 +97,8 @@ function requireCaptured(context: Context, intentId: string, charge: ChargeObjec
 }
 
 /** The amount to refund. Throws when the charge is disputed, fully refunded, or has less left than asked for. */
-function checkRefundable(charge: ChargeObject, asked: number | undefined): number {
-  if (charge.disputed) {
+function checkRefundable(context: Context, charge: ChargeObject, asked: number | undefined): number {
+  if (charge.disputed && blocksRefund(context, charge.id)) {
     throw refusal('charge_disputed', `Charge ${charge.id} has been charged back; cannot issue a refund.`);
   }
   const left = charge.amount_captured - charge.amount_refunded;
@@ -173,7 +174,7 @@ export function failRefund(context: Context, refund: RefundObject): RefundObject
     ...rest,
     status: 'failed',
     failure_reason: 'expired_or_canceled_card',
-    failure_balance_transaction: randomId('txn'),
+    failure_balance_transaction: randomId(context.random, 'txn'),
   });
   addRefunded(context, requireCharge(context, refund.charge), -refund.amount);
   recordEvent(context, 'refund.updated', failed, { status: refund.status });
@@ -185,6 +186,18 @@ export function failRefund(context: Context, refund: RefundObject): RefundObject
 export function retrieveRefund(context: Context, id: string, form: Form): Outcome {
   readParams({}, form);
   return ok(requireRefund(context, id));
+}
+
+/** POST /v1/refunds/:id: only metadata can be changed. */
+export function updateRefund(context: Context, id: string, form: Form): Outcome {
+  const refund = requireRefund(context, id);
+  const params = readParams({ metadata }, form);
+  const changed = putRefund(context, {
+    ...refund,
+    metadata: mergeMetadata(refund.metadata, params.metadata),
+  });
+  recordEvent(context, 'refund.updated', changed, { metadata: refund.metadata });
+  return ok(changed);
 }
 
 export function listRefunds(context: Context, _id: string, form: Form): Outcome {

@@ -29,8 +29,13 @@ export class Store {
   /** Replays the journal and keeps writing to it; without a journal the state lives in memory only. */
   attach(journal: Journal): void {
     journal.replay((change) => this.apply(change));
-    journal.compact(this.everything());
     this.journal = journal;
+    this.compact();
+  }
+
+  /** Rewrites the journal as the present state, without its history. Throws when that fails; the journal stays whole. */
+  compact(): void {
+    this.journal?.compact(this.everything());
   }
 
   /** Listeners see the changes of a transaction after it is in the journal. */

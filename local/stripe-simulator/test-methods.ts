@@ -14,7 +14,11 @@ export type Behaviour =
   | { readonly kind: 'pays'; readonly after?: AfterPayment }
   | { readonly kind: 'declines'; readonly decline: Decline }
   | { readonly kind: 'challenges'; readonly decline?: Decline }
-  | { readonly kind: 'processes'; readonly decline?: Decline };
+  | {
+      readonly kind: 'processes';
+      readonly decline?: Decline;
+      /** Never settles by itself. */ readonly stays?: true;
+    };
 
 export interface TestMethod {
   /** The token, for example `pm_card_visa`. */
@@ -80,9 +84,8 @@ function card(name: string, number: string, behaviour: Behaviour, brand = 'visa'
   return { name, type: 'card', number, brand, behaviour };
 }
 
-function bank(name: string, number: string, decline?: Decline): TestMethod {
-  const behaviour: Behaviour = decline ? { kind: 'processes', decline } : { kind: 'processes' };
-  return { name, type: 'us_bank_account', number, brand: '', behaviour };
+function bank(name: string, number: string, more: { decline?: Decline; stays?: true } = {}): TestMethod {
+  return { name, type: 'us_bank_account', number, brand: '', behaviour: { kind: 'processes', ...more } };
 }
 
 const declines = (decline: Decline): Behaviour => ({ kind: 'declines', decline });
@@ -116,9 +119,9 @@ export const TEST_METHODS: readonly TestMethod[] = [
   card('pm_card_pendingRefund', '4000000000007726', { kind: 'pays', after: 'refund_pending' }),
   card('pm_card_refundFail', '4000000000005126', { kind: 'pays', after: 'refund_fails' }),
   bank('pm_usBankAccount_success', '000123456789'),
-  bank('pm_usBankAccount_accountClosed', '000111111113', DECLINES.accountClosed),
-  bank('pm_usBankAccount_insufficientFunds', '000222222227', DECLINES.bankInsufficientFunds),
-  bank('pm_usBankAccount_processing', '000000000009'),
+  bank('pm_usBankAccount_accountClosed', '000111111113', { decline: DECLINES.accountClosed }),
+  bank('pm_usBankAccount_insufficientFunds', '000222222227', { decline: DECLINES.bankInsufficientFunds }),
+  bank('pm_usBankAccount_processing', '000000000009', { stays: true }),
 ];
 
 /** Stripe's older spellings of the same tokens, found in samples. */

@@ -155,6 +155,7 @@ export function settingsWith(settings: Partial<ApiSettings> = {}): ApiSettings {
     windowSeconds: 300,
     inFlightMax: 200,
     openDeadlineMs: 1_000,
+    operationWaitMs: 500,
     ...settings,
   };
 }

@@ -38,6 +38,8 @@ const HOT = [
   'release_checkout(uuid,text,text,text[])',
   'renew_lease(uuid,integer,integer)',
   'secure_units(uuid,integer)',
+  'begin_create(uuid,integer,integer)',
+  'take_stripe_slot(text,integer,integer)',
 ];
 
 test('a role with nothing but EXECUTE can call the four required functions by name', async () => {
@@ -131,11 +133,16 @@ test.each(['repeatable read', 'serializable'])('%s is refused everywhere', async
     `record_decline('${checkoutId}', 'e', 'a', null, null, null)`,
     `record_processing('${checkoutId}', 'e')`,
     `close_events('${checkoutId}', '{}')`,
+    `extend_checkout('${checkoutId}', 'key', 60)`,
     `adjust_total_inventory('key', '${product}', 1, 'me', 'test')`,
     `purge_ended_reservations()`,
     `advance_refund('late:x', 0)`,
     `record_refund('late:x', 're_1', 'pending', null)`,
     `request_refund('operation:x', '${checkoutId}', null, '[]', 'op', 'why')`,
+    `begin_operation('${id}', 'f', 'cancel', 'checkout', '${checkoutId}', 'op', 'why', '{}')`,
+    `finish_operation('${id}', 'done', null, '{}')`,
+    `resolve_incident('${id}', '${id}')`,
+    `replay_event('evt_1')`,
     `record_money('${checkoutId}', '[]', null, '{}')`,
   ];
   const client = await db.pool.connect();

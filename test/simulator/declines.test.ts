@@ -147,7 +147,7 @@ test('too many confirmations cancel the PaymentIntent', async () => {
   const last = await rejection(stripe.paymentIntents.confirm(id, { payment_method: 'pm_card_visa' }));
   expect(last).toMatchObject({
     code: 'payment_intent_unexpected_state',
-    payment_intent: { status: 'canceled' },
+    payment_intent: { status: 'canceled', cancellation_reason: 'automatic' },
   });
   await simulator.control('POST', 'settings', { confirm_limit: 50 });
 });

@@ -1,5 +1,6 @@
 // Faults: each kind, as the SDK sees it, and what the ledger says really happened.
 
+import Stripe from 'stripe';
 import { until } from '../support/until';
 import { ORDER, rejection, sdk, startTestSimulator } from './support';
 import type { TestSimulator } from './support';
@@ -57,6 +58,68 @@ test('a status reply comes with its code; skip lets calls through first', async 
   expect(error).toMatchObject({ type: 'StripeRateLimitError', statusCode: 429, code: 'lock_timeout' });
   await stripe.refunds.create({ payment_intent: paid.id, amount: 100 });
   expect((await simulator.ledgerOf(paid.id)).refunded).toBe(200);
+});
+
+test.each([
+  [{ status: 429, code: 'rate_limit' }, { 'stripe-rate-limited-reason': 'endpoint-rate' }],
+  [{ status: 429, code: 'lock_timeout' }, { 'stripe-rate-limited-reason': undefined }],
+  [{ status: 429, should_retry: true }, { 'stripe-should-retry': 'true' }],
+  [{ status: 500, should_retry: false }, { 'stripe-should-retry': 'false' }],
+  [{ status: 401 }, { 'stripe-should-retry': undefined }],
+  [{ status: 403 }, { 'stripe-should-retry': undefined }],
+])('the reply %j has the headers %j', async (reply, headers) => {
+  await fault({ operation: 'payment_intents.create', times: 1, effect: 'none', reply });
+  const error = await rejection(simulator.stripe.paymentIntents.create(ORDER));
+  expect(error.statusCode).toBe(reply.status);
+  for (const [name, value] of Object.entries(headers)) expect(error.headers?.[name]).toBe(value);
+});
+
+test('a 429 that asks for it is retried by an SDK that retries; one that does not is not', async () => {
+  const stripe = new Stripe('sk_test_simulator', {
+    host: '127.0.0.1',
+    port: simulator.port,
+    protocol: 'http',
+    maxNetworkRetries: 1,
+    telemetry: false,
+  });
+  const operation = 'payment_intents.create';
+  await fault({ operation, times: 1, effect: 'none', reply: { status: 429, should_retry: true } });
+  expect((await stripe.paymentIntents.create(ORDER)).object).toBe('payment_intent');
+  await fault({ operation, times: 1, effect: 'none', reply: { status: 429 } });
+  expect((await rejection(stripe.paymentIntents.create(ORDER))).statusCode).toBe(429);
+});
+
+test('every operation of the control plane’s table can be spoilt', async () => {
+  const ofIntents = ['create', 'retrieve', 'confirm', 'cancel', 'capture', 'list'];
+  const names = [
+    ...ofIntents.map((name) => `payment_intents.${name}`),
+    'refunds.create',
+    'refunds.list',
+    'events.list',
+    '*',
+  ];
+  for (const operation of names) {
+    await fault({ operation, times: 1, skip: 0, effect: 'executed', latency_ms: 0, latency_after_ms: 0 });
+  }
+  const { faults } = await simulator.control('GET', 'faults');
+  expect(faults.map(({ operation }) => operation)).toEqual(names);
+});
+
+test.each([
+  ['refunds.create', { amount: 500 }, 'refunded', 500],
+  ['payment_intents.dispute', {}, 'status', 'succeeded'],
+])('meanwhile: %s comes before the call', async (operation, params, field, value) => {
+  const paid = await simulator.pay();
+  await fault({
+    operation: 'payment_intents.retrieve',
+    times: 1,
+    effect: 'executed',
+    meanwhile: { operation, params },
+  });
+  await simulator.stripe.paymentIntents.retrieve(paid.id);
+  expect(await simulator.ledgerOf(paid.id)).toMatchObject({ [field]: value });
+  const disputes = (await simulator.stripe.disputes.list({ payment_intent: paid.id })).data;
+  expect(disputes).toHaveLength(operation.endsWith('dispute') ? 1 : 0);
 });
 
 test('a faulted state error carries the PaymentIntent', async () => {

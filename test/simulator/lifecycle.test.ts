@@ -7,7 +7,7 @@ import type {
   PaymentIntentObject,
   RefundObject,
 } from '../../local/stripe-simulator/types';
-import { ORDER, rejection, sdk, startTestSimulator } from './support';
+import { chargeOf, ORDER, rejection, sdk, startTestSimulator } from './support';
 import type { TestSimulator } from './support';
 
 let simulator: TestSimulator;
@@ -49,12 +49,35 @@ test('created, confirmed with a card, succeeded: charged once', async () => {
     captures: [{ amount: 2_500 }],
     transitions: [{ to: 'requires_payment_method' }, { to: 'succeeded' }],
   });
-  expect(await simulator.eventsOf(created.id)).toEqual([
+  expect((await simulator.eventsOf(created.id)).slice(0, 3)).toEqual([
     'payment_intent.created',
     'charge.succeeded',
     'payment_intent.succeeded',
-    'charge.updated',
   ]);
+});
+
+test('the balance transaction comes later than the success, in charge.updated', async () => {
+  const { stripe } = simulator;
+  const paid = await simulator.pay();
+  const event = async (type: string) =>
+    (await stripe.events.list({ type })).data.find(
+      ({ data: { object } }) => 'payment_intent' in object && object.payment_intent === paid.id,
+    );
+  expect((await event('charge.succeeded'))?.data.object).toMatchObject({ balance_transaction: null });
+  await simulator.control('POST', 'clock', { advance_seconds: 1 });
+  expect(await event('charge.updated')).toMatchObject({
+    request: { id: null },
+    data: {
+      object: { balance_transaction: expect.stringMatching(/^txn_/) },
+      previous_attributes: { balance_transaction: null },
+    },
+  });
+  const settled = await stripe.charges.retrieve(chargeOf(paid));
+  expect(settled.balance_transaction).toMatch(/^txn_/);
+  const now = await simulator.pay('pm_card_visa', { capture_method: 'automatic' });
+  expect(await stripe.charges.retrieve(chargeOf(now))).toMatchObject({
+    balance_transaction: expect.stringMatching(/^txn_/),
+  });
 });
 
 test('latest_charge is an id, or the charge when expanded', async () => {
@@ -76,6 +99,10 @@ test('manual capture holds the money, captures part of it and lets the rest go',
   const held = await simulator.pay('pm_card_visa', { capture_method: 'manual' });
   expect(held).toMatchObject({ status: 'requires_capture', amount_capturable: 2_500, amount_received: 0 });
   expect((await simulator.ledgerOf(held.id)).captured).toBe(0);
+  const tooMuch = await rejection(
+    simulator.stripe.paymentIntents.capture(held.id, { amount_to_capture: 2_501 }),
+  );
+  expect(tooMuch).toMatchObject({ statusCode: 400, param: 'amount_to_capture' });
   const captured = await simulator.stripe.paymentIntents.capture(held.id, { amount_to_capture: 2_000 });
   expect(captured).toMatchObject({ status: 'succeeded', amount_received: 2_000, amount_capturable: 0 });
   expect((await simulator.ledgerOf(held.id)).captured).toBe(2_000);
@@ -102,6 +129,8 @@ test('cancelling an authorisation is free and makes no refund', async () => {
   expect(canceled.canceled_at).toEqual(expect.any(Number));
   expect((await simulator.stripe.refunds.list({ payment_intent: held.id })).data).toEqual([]);
   expect(await simulator.eventsOf(held.id)).not.toContain('charge.refunded');
+  const charge = await simulator.stripe.charges.retrieve(chargeOf(held));
+  expect(charge).toMatchObject({ amount_refunded: 0, refunded: false, captured: false });
 });
 
 test('cancel after success is refused in the recorded words, with the whole PaymentIntent', async () => {

@@ -1,8 +1,7 @@
 // Refunds and disputes: the money rules, and outcomes that come late.
 
-import type Stripe from 'stripe';
 import { until } from '../support/until';
-import { ORDER, rejection, startTestSimulator } from './support';
+import { chargeOf, ORDER, rejection, startTestSimulator } from './support';
 import type { TestSimulator } from './support';
 
 let simulator: TestSimulator;
@@ -10,11 +9,6 @@ beforeAll(async () => {
   simulator = await startTestSimulator();
 });
 afterAll(() => simulator.close());
-
-function chargeOf(intent: Stripe.PaymentIntent): string {
-  if (typeof intent.latest_charge !== 'string') throw new Error(`${intent.id} has no charge id`);
-  return intent.latest_charge;
-}
 
 test('a refund gives back what is left, once', async () => {
   const { stripe } = simulator;

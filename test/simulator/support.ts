@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Stripe from 'stripe';
 import { startSimulator } from '../../local/stripe-simulator';
+import type { Log } from '../../local/stripe-simulator/log';
 
 /** Replies of the control plane, as far as the tests look at them. */
 export interface ControlReply {
@@ -23,6 +24,8 @@ export interface ControlReply {
   undelivered: { event_id: string; type: string; state: string; attempts: number }[];
   webhook_endpoints: { id: string; url: string; secret: string }[];
   faults: { applied: number; operation: string }[];
+  event_rules: { applied: number; type: string }[];
+  secret: string;
   error?: { message: string; code?: string; param?: string };
 }
 
@@ -48,8 +51,8 @@ export function sdk(port: number, key = 'sk_test_simulator'): Stripe {
   });
 }
 
-export async function startTestSimulator() {
-  const simulator = await startSimulator({ port: 0, dataDir: null });
+export async function startTestSimulator(log?: Log) {
+  const simulator = await startSimulator({ port: 0, dataDir: null, ...(log && { log }) });
   const { url } = simulator;
   const stripe = sdk(simulator.port);
   return {
@@ -96,6 +99,12 @@ export async function control(
     ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
   });
   return (await response.json()) as ControlReply;
+}
+
+/** The id of a payment's charge. */
+export function chargeOf(intent: Stripe.PaymentIntent): string {
+  if (typeof intent.latest_charge !== 'string') throw new Error(`${intent.id} has no charge id`);
+  return intent.latest_charge;
 }
 
 /** What a rejected SDK call rejected with. */

@@ -183,6 +183,7 @@ test('an endpoint registered twice is two endpoints, and only the control plane 
 test('events page with ending_before and filter by type', async () => {
   const { stripe } = simulator;
   const paid = await simulator.pay();
+  await simulator.control('POST', 'clock', { advance_seconds: 1 });
   const all = (await stripe.events.list({ limit: 100 })).data.toReversed();
   const [first] = all;
   const newer = await stripe.events.list({ ending_before: first?.id ?? '', limit: 2 });

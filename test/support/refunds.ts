@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 
 import { operationWorkflowId } from '../../contracts/ids';
-import { MAIN_TASK_QUEUE, REFUND_ORDER_WORKFLOW_TYPE } from '../../contracts/messages';
+import { MAIN_TASK_QUEUE, OPERATION_WORKFLOW_TYPE } from '../../contracts/messages';
+import type { OperationAnswer, OperationInput } from '../../contracts/operations';
 import type { RefundDecision, RefundRequest } from '../../contracts/refunds';
 import { readLedger, type LedgerRefund } from './ledger';
 import { order, type Placed } from './orders';
@@ -24,7 +25,7 @@ export async function refundOrder(
   rest: Partial<RefundRequest> = {},
   operationId: string = randomUUID(),
 ): Promise<RefundDecision> {
-  const request: RefundRequest = {
+  const { requestedBy, reason, ...request } = {
     checkoutId: checkout.checkout_id,
     amountMinor: null,
     returnedLines: [],
@@ -32,11 +33,20 @@ export async function refundOrder(
     reason: 'the buyer asked for it',
     ...rest,
   };
-  return world.env.client.workflow.execute(REFUND_ORDER_WORKFLOW_TYPE, {
+  const input: OperationInput = {
+    operationId,
+    requestFingerprint: JSON.stringify(request),
+    operator: requestedBy,
+    reason,
+    request: { action: 'refund', ...request },
+  };
+  const answer: OperationAnswer = await world.env.client.workflow.execute(OPERATION_WORKFLOW_TYPE, {
     workflowId: operationWorkflowId(operationId),
     taskQueue: MAIN_TASK_QUEUE,
-    args: [{ operationId, request }],
+    args: [input],
   });
+  if (answer.outcome === 'done') return { outcome: 'decided', amountMinor: Number(answer.result['amount']) };
+  return { outcome: answer.refusal as Exclude<RefundDecision['outcome'], 'decided'> };
 }
 
 export async function reachOrder(

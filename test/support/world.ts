@@ -41,7 +41,7 @@ export interface WorldOptions {
   paymentMethodTypes?: string[];
 }
 
-const POLICY: CheckoutPolicy = {
+export const POLICY: CheckoutPolicy = {
   windowSeconds: 300,
   paymentAttemptsMax: 3,
   reclaimGraceSeconds: 600,
@@ -125,7 +125,6 @@ export class World {
     this.workers = await createWorkers({
       connection: this.env.nativeConnection,
       namespace: this.env.namespace ?? 'default',
-      createsPerSecond,
       workflowBundlePath: requireEnv('HOLDFAST_TEST_WORKFLOW_BUNDLE'),
       deps: {
         pool: this.pool,
@@ -137,6 +136,7 @@ export class World {
         reservations: () => this.reservations(),
         settlement: () => this.settlement(),
         paymentMethodTypes,
+        createsPerSecond,
         runs: createCheckoutRuns(this.env.client),
       },
     });
@@ -288,6 +288,7 @@ async function openApi(
       windowSeconds: options.policy?.windowSeconds ?? POLICY.windowSeconds,
       inFlightMax: 200,
       openDeadlineMs: 20_000,
+      operationWaitMs: 10_000,
       ...options.settings,
     },
   });

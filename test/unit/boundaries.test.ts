@@ -82,6 +82,14 @@ const IN_WORKFLOWS: readonly [name: string, from: string, isAllowed: boolean][] 
   ['sdk_common', '@temporalio/common', true],
 ];
 
+const IN_DECISIONS: readonly [name: string, from: string, isAllowed: boolean][] = [
+  ['sdk_workflow', '@temporalio/workflow', false],
+  ['temporal_messages', '../../contracts/messages', false],
+  ['what_carries_out', '../steps', false],
+  ['node_builtin', 'node:crypto', false],
+  ['contracts', '../../contracts/thing', true],
+];
+
 const RULES: readonly [code: string, file: string, text: string][] = [
   ['typescript(no-floating-promises)', 'db/floating.ts', 'export function f() { Promise.resolve(1); }'],
   [
@@ -132,6 +140,14 @@ describe('the linter', () => {
       'platform/config.ts': `export const home = process.env['HOME'];`,
       ...Object.fromEntries(planted.map(({ file, text }) => [file, text])),
       ...Object.fromEntries(RULES.map(([, file, text]) => [file, text])),
+      'contracts/messages.ts': 'export const word = 1;\n',
+      'workflows/steps.ts': 'export const word = 1;\n',
+      ...Object.fromEntries(
+        IN_DECISIONS.map(([name, from]) => [
+          `workflows/decision/uses_${name}.ts`,
+          `import * as all from '${from}';\nexport const mine = all;\n`,
+        ]),
+      ),
       ...Object.fromEntries(
         IN_WORKFLOWS.map(([name, from]) => [
           `workflows/uses_${name}.ts`,
@@ -157,6 +173,11 @@ describe('the linter', () => {
 
   test.each(IN_WORKFLOWS)('judges %s (%s) in workflows: allowed %s', (name, _from, isAllowed) => {
     const codes = codesOf(`workflows/uses_${name}.ts`);
+    expect(codes.includes('eslint(no-restricted-imports)')).toBe(!isAllowed);
+  });
+
+  test.each(IN_DECISIONS)('judges %s (%s) in decisions: allowed %s', (name, _from, isAllowed) => {
+    const codes = codesOf(`workflows/decision/uses_${name}.ts`);
     expect(codes.includes('eslint(no-restricted-imports)')).toBe(!isAllowed);
   });
 

@@ -87,11 +87,17 @@ describe('loadConfig', () => {
       /^STRIPE_SECRET_KEY is a live key/,
     ],
     [
+      'a live key without a webhook secret',
+      { STRIPE_SECRET_KEY: 'sk_live_1', STRIPE_PUBLISHABLE_KEY: 'pk_live_1', STRIPE_LIVE_MODE: 'on' },
+      /^STRIPE_WEBHOOK_SECRETS is required with a live key/,
+    ],
+    [
       'a live key against a simulator',
       {
         STRIPE_SECRET_KEY: 'rk_live_1',
         STRIPE_PUBLISHABLE_KEY: 'pk_live_1',
         STRIPE_LIVE_MODE: 'on',
+        STRIPE_WEBHOOK_SECRETS: 'whsec_one_0123',
         STRIPE_API_BASE: 'http://127.0.0.1:1',
       },
       /^STRIPE_API_BASE/,
@@ -100,6 +106,26 @@ describe('loadConfig', () => {
       'keys of two modes',
       { STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_PUBLISHABLE_KEY: 'pk_live_1' },
       /^STRIPE_PUBLISHABLE_KEY/,
+    ],
+    [
+      'a live secret key with a test publishable key',
+      {
+        STRIPE_SECRET_KEY: 'sk_live_1',
+        STRIPE_PUBLISHABLE_KEY: 'pk_test_1',
+        STRIPE_LIVE_MODE: 'on',
+        STRIPE_WEBHOOK_SECRETS: 'whsec_0123456789',
+      },
+      /^STRIPE_PUBLISHABLE_KEY/,
+    ],
+    [
+      'a restricted live key without the switch',
+      { STRIPE_SECRET_KEY: 'rk_live_1', STRIPE_PUBLISHABLE_KEY: 'pk_live_1', STRIPE_LIVE_MODE: 'off' },
+      /^STRIPE_SECRET_KEY is a live key/,
+    ],
+    [
+      'a live publishable key beside the simulator',
+      { STRIPE_PUBLISHABLE_KEY: 'pk_live_1', STRIPE_LIVE_MODE: 'on' },
+      /^STRIPE_PUBLISHABLE_KEY is a live key/,
     ],
     ['a secret key alone', { STRIPE_SECRET_KEY: 'sk_test_1' }, /^STRIPE_PUBLISHABLE_KEY/],
     ['another way to capture', { CAPTURE_METHOD: 'later' }, /^CAPTURE_METHOD/],
@@ -131,6 +157,11 @@ describe('loadConfig', () => {
 });
 
 describe('requireProcessConfig', () => {
+  test('accepts a test key without a webhook secret: events are polled', () => {
+    const { STRIPE_WEBHOOK_SECRETS: _secrets, ...polling } = COMPLETE;
+    expect(requireProcessConfig(loadConfig(polling)).stripe.webhookSecrets).toEqual([]);
+  });
+
   test('accepts a complete environment and splits the webhook secrets', () => {
     const config = requireProcessConfig(loadConfig(COMPLETE));
     expect(config.stripe.webhookSecrets).toEqual(['whsec_one_0123', 'whsec_two_0123']);
@@ -138,7 +169,7 @@ describe('requireProcessConfig', () => {
   });
 
   test('names everything that is missing', () => {
-    const missing = ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'STRIPE_PUBLISHABLE_KEY', 'STRIPE_WEBHOOK_SECRETS'];
+    const missing = ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'STRIPE_PUBLISHABLE_KEY'];
     expect(() => requireProcessConfig(loadConfig(SECRETS))).toThrow(
       missing.map((name) => `${name} is required`).join('\n'),
     );

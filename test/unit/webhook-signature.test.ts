@@ -1,5 +1,6 @@
 // Whose bytes a webhook brings: right, forged, stale, from the future, re-serialised, signed with a rolled secret.
 import { verifiedEvent } from '../../api/webhook-signature';
+import { signatureHeader } from '../../local/stripe-simulator/webhooks/sender';
 import { createStripe } from '../../platform/stripe';
 
 const stripe = createStripe({ secretKey: 'sk_test_simulator' });
@@ -51,6 +52,20 @@ describe('verifiedEvent', () => {
     ],
   ])('refuses %s', (_what, attempt) => {
     expect(attempt).toThrow(expect.objectContaining({ code: 'invalid_signature' }));
+  });
+
+  test('takes the header of a rolled secret (two v1, one v0) with the new secret, the old one, or both', () => {
+    const header = signatureHeader(PAYLOAD, SECRETS, now()) ?? '';
+    expect(header.match(/v1=/g)).toHaveLength(2);
+    for (const secrets of [SECRETS, SECRETS.slice(0, 1), SECRETS.slice(1)]) {
+      const delivery = { body: Buffer.from(PAYLOAD), signature: [header] };
+      expect(verifiedEvent(stripe, delivery, secrets)).toEqual({ id: 'evt_1', amount: 4200 });
+    }
+  });
+
+  test.each(['wrong', 'stale', 'future'] as const)('refuses what the simulator signs %s', (fault) => {
+    const header = signatureHeader(PAYLOAD, SECRETS, now(), fault) ?? '';
+    expect(() => verify(PAYLOAD, header)).toThrow(expect.objectContaining({ code: 'invalid_signature' }));
   });
 
   test('refuses signed bytes that are not JSON as malformed', () => {

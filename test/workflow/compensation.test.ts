@@ -2,7 +2,9 @@
 import { checkoutIdFromKey, requestFingerprint } from '../../contracts/fingerprint';
 import { checkoutWorkflowId } from '../../contracts/ids';
 import { CHECKOUT_WORKFLOW_TYPE, MAIN_TASK_QUEUE } from '../../contracts/messages';
+import { openCheckout } from '../../db/checkouts';
 import { ageCheckout } from '../support/database';
+import { readLedger } from '../support/ledger';
 import { addProduct, order } from '../support/orders';
 import type { CreateBody } from '../support/shop';
 import { until } from '../support/until';
@@ -134,6 +136,29 @@ test('a run that is taken up more than twenty seconds after its start holds noth
     checkoutId,
   ]);
   expect(rows).toEqual([{ status: 'refused', failure_code: 'checkout_not_opened' }]);
+});
+
+test('a run that takes up a row whose deadline has passed creates no payment and gives the units back', async () => {
+  const productId = await addProduct(world, 2);
+  const lines = [{ dropProductId: productId, quantity: 1 }];
+  const checkoutId = checkoutIdFromKey('a-key-whose-run-was-lost');
+  const input = { checkoutId, requestFingerprint: requestFingerprint(lines, null), lines, customerId: null };
+  await openCheckout(world.pool, {
+    ...input,
+    windowSeconds: 300,
+    reclaimGraceSeconds: 600,
+    paymentAttemptsMax: 3,
+  });
+  await ageCheckout(world.pool, checkoutId, 301);
+  const result: unknown = await world.env.client.workflow.execute(CHECKOUT_WORKFLOW_TYPE, {
+    workflowId: checkoutWorkflowId(checkoutId),
+    taskQueue: MAIN_TASK_QUEUE,
+    args: [input],
+  });
+  expect(result).toEqual({ status: 'refused', failureCode: 'checkout_not_opened', orderId: null });
+  expect(await world.shop.available(productId)).toBe(2);
+  const { payment_intents: payments } = await readLedger(world.simulatorUrl);
+  expect(payments.filter(({ metadata }) => metadata['checkout_id'] === checkoutId)).toEqual([]);
 });
 
 test('a cancel of the run by an operator in Temporal ends the payment and gives the units back', async () => {

@@ -55,11 +55,15 @@ function create(checkoutId: string, opened: Awaited<ReturnType<typeof open>>): P
     reservations: () => 'on',
     settlement: () => 'on',
     paymentMethodTypes: ['card'],
+    createsPerSecond: 1_000,
     runs: {
       startSettlement: () => Promise.resolve(),
       isCheckoutRunning: () => Promise.resolve(true),
+      readCheckoutRun: () => Promise.resolve({ state: 'running' }),
       signalCheckout: () => Promise.resolve(true),
       askCheckout: () => Promise.resolve(true),
+      cancelByOperator: () => Promise.resolve(null),
+      extendCheckout: () => Promise.resolve(null),
     },
   });
   return new MockActivityEnvironment().run(createPayment, {

@@ -1,8 +1,10 @@
 // No webhook, no run, nobody who asks: reconciliation finds what the world has lost.
-import { checkoutWorkflowId, stripeIdempotencyKey } from '../../contracts/ids';
+import { checkoutWorkflowId, settlementWorkflowId, stripeIdempotencyKey } from '../../contracts/ids';
 import { MAIN_TASK_QUEUE } from '../../contracts/messages';
 import { addProduct, order } from '../support/orders';
+import { reachOrder, refundOrder, stripeRefunds } from '../support/refunds';
 import type { CreateBody } from '../support/shop';
+import { until } from '../support/until';
 import { World } from '../support/world';
 
 let world: World;
@@ -25,12 +27,13 @@ const age = (checkout: CreateBody) =>
 const expectSound = async () => expect(await world.brokenInvariants()).toEqual([]);
 
 let runs = 0;
-const reconcile = () => {
+/** By default Stripe's lists are as good as empty: everything is younger than two minutes. */
+const reconcile = (listedAgeSeconds = 120) => {
   runs += 1;
   return world.env.client.workflow.execute('reconcile', {
     workflowId: `reconcile-${runs}`,
     taskQueue: MAIN_TASK_QUEUE,
-    args: [{ orphanAgeSeconds: 0 }],
+    args: [{ listedAgeSeconds }],
   });
 };
 
@@ -78,12 +81,31 @@ test('PaymentIntents of ours that no checkout is bound to are canceled, those of
     );
   const orphan = await create(world.database.holdfastEnv, 'left-behind');
   const foreign = await create('somebody-else', '0');
-  const report = await reconcile();
+  const report = await reconcile(0);
   const statusOf = async (id: string) => (await world.stripe.paymentIntents.retrieve(id)).status;
   expect([await statusOf(orphan.id), report]).toMatchObject(['canceled', { orphansCanceled: 1 }]);
   expect(await statusOf(foreign.id)).toBe('requires_payment_method');
   expect(await statusOf(checkout.payment_intent_id)).toBe('requires_payment_method');
   await world.finish(checkout);
+  await expectSound();
+});
+
+test('a refund that was pending, and whose event is lost, is found to have come through', async () => {
+  const placed = await order(world, 2);
+  expect((await world.pay(placed.checkout, 'pm_card_pendingRefund')).body.status).toBe('succeeded');
+  await world.finish(placed.checkout);
+  await refundOrder(world, placed, { returnedLines: 'all' });
+  const [pending] = await until('the refund', async () => {
+    const refunds = await stripeRefunds(world, placed);
+    return refunds.length > 0 && refunds;
+  });
+  await world.env.client.workflow.getHandle(settlementWorkflowId(placed.checkout.checkout_id)).result();
+  await world.control(`refunds/${pending?.id}/succeed`);
+  await world.pool.query(`update refunds set updated_at = updated_at - interval '2 minutes'`);
+  await reconcile();
+  await reachOrder(world, placed, 'refunded');
+  expect(await stripeRefunds(world, placed)).toHaveLength(1);
+  expect(await placed.stock()).toBe(placed.stockBefore);
   await expectSound();
 });
 

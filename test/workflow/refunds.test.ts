@@ -123,6 +123,43 @@ test('a disputed order is flagged and never refunded', async () => {
   expect(await refundsOf(placed)).toEqual([]);
 });
 
+test('a dispute that is won blocks nothing: the order is as before, and may be refunded', async () => {
+  const placed = await sold();
+  await world.control(`payment_intents/${placed.checkout.payment_intent_id}/dispute`);
+  await incident(placed, 'payment_disputed');
+  const [dispute] = (await world.stripe.disputes.list({ payment_intent: placed.checkout.payment_intent_id }))
+    .data;
+  await world.control(`disputes/${dispute?.id}/win`);
+  await until('the order to be undisputed', async () => {
+    const { rows } = await world.pool.query(
+      `select 1 from orders o where checkout_id = $1 and disputed_at is null and not exists (
+         select 1 from incidents i where i.checkout_id = o.checkout_id and resolved_at is null)`,
+      [placed.checkout.checkout_id],
+    );
+    return rows.length === 1;
+  });
+  expect(await refund(placed)).toMatchObject({ outcome: 'decided' });
+  await expectOrder(placed, 'refunded');
+  expect(await refundsOf(placed)).toHaveLength(1);
+});
+
+test('a dispute that is lost blocks for good', async () => {
+  const placed = await sold();
+  await world.control(`payment_intents/${placed.checkout.payment_intent_id}/dispute`);
+  await incident(placed, 'payment_disputed');
+  const [dispute] = (await world.stripe.disputes.list({ payment_intent: placed.checkout.payment_intent_id }))
+    .data;
+  await world.stripe.disputes.close(dispute?.id ?? '');
+  await until('its last event to be recorded', async () => {
+    const { rows } = await world.pool.query(
+      `select 1 from webhook_events where payment_intent_id = $1 and type = 'charge.dispute.closed' and outcome = 'recorded'`,
+      [placed.checkout.payment_intent_id],
+    );
+    return rows.length === 1;
+  });
+  expect(await refund(placed)).toEqual({ outcome: 'disputed' });
+});
+
 test('a dispute that nobody told us of stops the refund at Stripe', async () => {
   await world.webhooks({ mode: 'drop' });
   const placed = await order(world, 1);

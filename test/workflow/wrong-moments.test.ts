@@ -1,7 +1,8 @@
 // News at the wrong moment, or about another payment: none of it may cost the buyer the units or the money.
+import type { CheckoutInput } from '../../contracts/checkout';
 import { checkoutIdFromKey } from '../../contracts/fingerprint';
 import { checkoutWorkflowId, settlementWorkflowId } from '../../contracts/ids';
-import { paymentEventSignal } from '../../contracts/messages';
+import { CHECKOUT_WORKFLOW_TYPE, MAIN_TASK_QUEUE, paymentEventSignal } from '../../contracts/messages';
 import { createCheckoutRuns } from '../../worker/runs';
 import { addProduct, order } from '../support/orders';
 import { Shop, type CreateBody } from '../support/shop';
@@ -139,4 +140,27 @@ test('the payment wins the race against the cancel, and its event is lost: confi
   );
   expect(rows.map(({ kind }) => kind)).not.toContain('release');
   expect(await stock()).toBe(stockBefore - 1);
+});
+
+test('a run that finds a bound row it did not begin ends the payment before it gives the units back', async () => {
+  const { checkout, stock, stockBefore } = await order(world, 1);
+  const { checkout_id: checkoutId } = checkout;
+  const { client } = world.env;
+  await client.workflow.getHandle(checkoutWorkflowId(checkoutId)).terminate('test');
+  const { rows } = await world.pool.query<CheckoutInput>(
+    `select c.id as "checkoutId", c.request_fingerprint as "requestFingerprint", c.customer_id as "customerId",
+       (select jsonb_agg(jsonb_build_object('dropProductId', l.drop_product_id, 'quantity', l.quantity))
+        from checkout_lines l where l.checkout_id = c.id) as lines
+     from checkouts c where c.id = $1`,
+    [checkoutId],
+  );
+  await client.workflow.start(CHECKOUT_WORKFLOW_TYPE, {
+    workflowId: checkoutWorkflowId(checkoutId),
+    taskQueue: MAIN_TASK_QUEUE,
+    args: [rows[0]],
+  });
+  await world.finish(checkout);
+  expect((await world.shop.read(checkout)).status).toBe('expired');
+  expect((await world.payment(checkout)).status).toBe('canceled');
+  expect(await stock()).toBe(stockBefore);
 });

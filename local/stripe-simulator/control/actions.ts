@@ -2,17 +2,17 @@
 
 import type { Context } from '../context';
 import { requireCharge } from '../charges';
-import { openDispute } from '../disputes';
+import { closeDispute, isOpenDispute, openDispute, requireDispute } from '../disputes';
 import { StripeApiError } from '../errors';
 import { dueJobs } from '../jobs';
 import { requireMethod } from '../payment-intents/finish';
 import { passChallenge, settleProcessing } from '../payment-intents/attempt';
-import { expireAuthorisation, testMethodOf } from '../payment-intents/money';
+import { expireAuthorisation, settleBalance, testMethodOf } from '../payment-intents/money';
 import { failChallenge } from '../payment-intents/setbacks';
 import { requireIntent } from '../payment-intents/record';
-import type { PaymentIntentRecord } from '../records';
+import type { JobKind, PaymentIntentRecord } from '../records';
 import { failRefund, requireRefund, succeedRefund } from '../refunds';
-import type { PaymentIntentStatus } from '../types';
+import type { DisputeObject, PaymentIntentStatus } from '../types';
 
 type Action = (context: Context, id: string) => object;
 
@@ -62,6 +62,18 @@ export const REFUND_ACTIONS: Readonly<Record<string, Action>> = {
   },
 };
 
+/** The bank's verdict on a dispute. */
+export const DISPUTE_ACTIONS: Readonly<Record<string, Action>> = {
+  win: (context, id) => closeDispute(context, openOne(context, id), 'won'),
+  lose: (context, id) => closeDispute(context, openOne(context, id), 'lost'),
+};
+
+function openOne(context: Context, id: string): DisputeObject {
+  const dispute = requireDispute(context, id);
+  if (!isOpenDispute(dispute)) throw conflict(`dispute ${id} is ${dispute.status}`);
+  return dispute;
+}
+
 const BANK_REFUSED = {
   code: 'payment_method_customer_decline',
   declineCode: 'insufficient_funds',
@@ -79,21 +91,43 @@ function conflict(message: string): StripeApiError {
   return new StripeApiError(409, { type: 'invalid_request_error', code: 'simulator_wrong_state', message });
 }
 
-/** Runs every job that is due on the simulator's clock; one that its object has outrun is dropped. */
+/** What each kind of job does; one that its object has outrun does nothing. */
+const JOBS: Readonly<Record<JobKind, (context: Context, id: string) => void>> = {
+  expire_authorization: (context, id) => {
+    const intent = context.store.get('payment_intents', id);
+    if (intent?.object.status === 'requires_capture') expireAuthorisation(context, intent);
+  },
+  settle_processing: (context, id) => {
+    if (context.store.get('payment_intents', id)?.object.status !== 'processing') return;
+    INTENT_ACTIONS['settle_processing']?.(context, id);
+  },
+  settle_balance: (context, id) => {
+    const charge = context.store.get('charges', id)?.object;
+    if (charge) settleBalance(context, charge);
+  },
+  refund_succeed: (context, id) => {
+    const refund = context.store.get('refunds', id)?.object;
+    if (refund?.status === 'pending') succeedRefund(context, refund);
+  },
+  refund_fail: (context, id) => {
+    const refund = context.store.get('refunds', id)?.object;
+    if (refund && refund.status !== 'failed') failRefund(context, refund);
+  },
+  win_dispute: (context, id) => closeIfOpen(context, id, 'won'),
+  lose_dispute: (context, id) => closeIfOpen(context, id, 'lost'),
+};
+
+function closeIfOpen(context: Context, id: string, verdict: 'won' | 'lost'): void {
+  const dispute = context.store.get('disputes', id)?.object;
+  if (dispute && isOpenDispute(dispute)) closeDispute(context, dispute, verdict);
+}
+
+/** Runs every job that is due on the simulator's clock. */
 export function runDueJobs(context: Context): number {
   const jobs = dueJobs(context);
   for (const job of jobs) {
-    const { store } = context;
-    store.remove('jobs', job.id);
-    const refund = store.get('refunds', job.target)?.object;
-    const intent = store.get('payment_intents', job.target);
-    if (job.kind === 'expire_authorization') {
-      if (intent?.object.status === 'requires_capture') expireAuthorisation(context, intent);
-    } else if (job.kind === 'refund_succeed') {
-      if (refund?.status === 'pending') succeedRefund(context, refund);
-    } else if (refund && refund.status !== 'failed') {
-      failRefund(context, refund);
-    }
+    context.store.remove('jobs', job.id);
+    JOBS[job.kind](context, job.target);
   }
   return jobs.length;
 }

@@ -7,11 +7,14 @@ import type { Faults } from '../faults';
 import { formFromJson } from '../form';
 import type { Form } from '../form';
 import { readLedger } from '../ledger';
-import { readMeta, updateMeta } from '../meta';
+import { DEFAULT_POLICY, readMeta, updateMeta } from '../meta';
 import { flag, integer, oneOf, readParams } from '../params';
+import { changedSettings } from '../settings';
+import type { WebhookPolicy } from '../records';
 import type { Simulator } from '../simulator';
 import type { Dispatcher } from '../webhooks/dispatcher';
 import { readDeliveries, resend } from '../webhooks/deliveries';
+import { rollSecret } from '../webhooks/endpoints';
 
 export interface ControlRequest {
   readonly simulator: Simulator;
@@ -27,6 +30,9 @@ type Handler = (request: ControlRequest) => object | Promise<object>;
 
 const ADVANCE_SECONDS_MAX = 366 * 86_400;
 const DELAY_MS_MAX = 600_000;
+const WINDOW_SECONDS_MAX = 3_600;
+/** Stripe keeps a rolled secret for at most a day. */
+const OLD_SECRET_SECONDS_MAX = 86_400;
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET ledger': ({ simulator, query }) => readLedger(simulator.store, query.get('payment_intent')),
@@ -35,6 +41,12 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'DELETE faults': ({ faults }) => {
     faults.clear();
     return { faults: [] };
+  },
+  'GET event_rules': ({ simulator }) => ({ event_rules: simulator.eventRules.list() }),
+  'POST event_rules': ({ simulator, form }) => simulator.eventRules.add(form),
+  'DELETE event_rules': ({ simulator }) => {
+    simulator.eventRules.clear();
+    return { event_rules: [] };
   },
   'GET webhooks': ({ simulator }) => readMeta(simulator.store).policy,
   'POST webhooks': setPolicy,
@@ -46,6 +58,11 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     })),
   }),
   'GET deliveries': ({ simulator, query }) => readDeliveries(simulator.store, query),
+  'GET requests': readRequests,
+  'DELETE requests': ({ simulator }) => {
+    simulator.requests.clear();
+    return { requests: [] };
+  },
   'GET settings': ({ simulator }) => readMeta(simulator.store).settings,
   'POST settings': setSettings,
   'GET clock': ({ simulator }) => clockView(simulator),
@@ -60,6 +77,8 @@ export async function handleControl(method: string, request: ControlRequest): Pr
   if (method === 'POST' && request.path.length === 3) {
     if (collection === 'payment_intents') return request.simulator.act(action, id);
     if (collection === 'refunds') return request.simulator.actOnRefund(action, id);
+    if (collection === 'disputes') return request.simulator.actOnDispute(action, id);
+    if (collection === 'webhook_endpoints' && action === 'roll_secret') return rollEndpoint(request, id);
     if (collection === 'events' && action === 'resend') return resendEvent(request, id);
   }
   throw new StripeApiError(404, {
@@ -73,14 +92,32 @@ const POLICY_SPEC = {
   delay_ms: integer,
   copies: integer,
   shuffle: flag,
+  signature: oneOf('valid', 'wrong', 'stale', 'future', 'missing'),
 };
 
 /** The whole policy from now on: what is not given falls back to its default. */
 function setPolicy({ simulator, form }: ControlRequest): object {
-  const { mode = 'deliver', delay_ms = 0, copies = 1, shuffle = false } = readParams(POLICY_SPEC, form);
-  inRange('delay_ms', delay_ms, 0, DELAY_MS_MAX);
-  inRange('copies', copies, 1, COPIES_MAX);
-  return updateMeta(simulator.store, { policy: { mode, delay_ms, copies, shuffle } }).policy;
+  const given = readParams(POLICY_SPEC, form);
+  const policy: WebhookPolicy = {
+    mode: given.mode ?? DEFAULT_POLICY.mode,
+    delay_ms: given.delay_ms ?? DEFAULT_POLICY.delay_ms,
+    copies: given.copies ?? DEFAULT_POLICY.copies,
+    shuffle: given.shuffle ?? DEFAULT_POLICY.shuffle,
+    signature: given.signature ?? DEFAULT_POLICY.signature,
+  };
+  inRange('delay_ms', policy.delay_ms, 0, DELAY_MS_MAX);
+  inRange('copies', policy.copies, 1, COPIES_MAX);
+  return updateMeta(simulator.store, { policy }).policy;
+}
+
+/** As "roll secret" in the dashboard: the old one signs beside the new one until it expires. */
+function rollEndpoint({ simulator, form }: ControlRequest, id: string): object {
+  const { expires_in_seconds: seconds = OLD_SECRET_SECONDS_MAX } = readParams(
+    { expires_in_seconds: integer },
+    form,
+  );
+  inRange('expires_in_seconds', seconds, 0, OLD_SECRET_SECONDS_MAX);
+  return rollSecret(simulator.context(null, null), id, seconds);
 }
 
 async function flush({ simulator, dispatcher, form }: ControlRequest): Promise<object> {
@@ -95,15 +132,15 @@ function resendEvent({ simulator, form }: ControlRequest, id: string): object {
   return { deliveries: resend(simulator.context(null, null), id, copies) };
 }
 
+function readRequests({ simulator, query }: ControlRequest): object {
+  const window = query.get('window_seconds');
+  const seconds = window === null ? null : integer(window, 'window_seconds');
+  if (seconds !== null) inRange('window_seconds', seconds, 1, WINDOW_SECONDS_MAX);
+  return simulator.requests.view(query.get('operation'), seconds);
+}
+
 function setSettings({ simulator, form }: ControlRequest): object {
-  const params = readParams({ processing_cancel: oneOf('allow', 'refuse'), confirm_limit: integer }, form);
-  const before = readMeta(simulator.store).settings;
-  const limit = params.confirm_limit ?? before.confirm_limit;
-  inRange('confirm_limit', limit, 1, 1_000_000);
-  const settings = {
-    processing_cancel: params.processing_cancel ?? before.processing_cancel,
-    confirm_limit: limit,
-  };
+  const settings = changedSettings(readMeta(simulator.store).settings, form);
   return updateMeta(simulator.store, { settings }).settings;
 }
 

@@ -1,25 +1,23 @@
 // The request cycle of /v1: key, route, parameters, idempotency, faults, execution, reply.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Audience, Outcome } from '../context';
+import type { Outcome } from '../context';
 import { StripeApiError } from '../errors';
 import type { FaultRule, Faults } from '../faults';
-import { decodeForm } from '../form';
-import type { Form } from '../form';
 import { findStored, inFlightError, keyedRequest } from '../idempotency';
 import { randomId } from '../ids';
+import { readMeta } from '../meta';
 import { findRoute } from '../operations';
 import type { Route } from '../operations';
-import { checkClientSecret } from '../payment-intents/finish';
-import { requireIntent } from '../payment-intents/record';
 import type { IdempotencyRecord } from '../records';
+import { redactText } from '../redact';
+import type { RequestLine } from '../requests';
 import type { Simulator } from '../simulator';
 import { API_VERSION } from '../version';
-import { authenticate, secretKeyRequired } from './auth';
-import { readBody } from './body';
 import { corsHeaders, isPreflight, preflightReply } from './cors';
-import { checkExpand } from './execute';
 import type { ApiCall } from './execute';
+import { parse } from './parse';
+import type { Parsed } from './parse';
 import { perform, wait } from './perform';
 import { jsonReply, send, sendNothing, sendTruncated } from './reply';
 import type { WireReply } from './reply';
@@ -31,12 +29,6 @@ const HANG_MS_MAX = 600_000;
 /** The keys of requests that are being executed. */
 type InFlight = Set<string>;
 
-interface Parsed {
-  readonly route: Route;
-  readonly form: Form;
-  readonly audience: Audience;
-}
-
 export function createApiHandler(simulator: Simulator, faults: Faults) {
   const inFlight: InFlight = new Set();
   return async (request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> => {
@@ -44,7 +36,8 @@ export function createApiHandler(simulator: Simulator, faults: Faults) {
       send(response, preflightReply(url.pathname));
       return;
     }
-    const requestId = randomId('req', 14);
+    const requestId = randomId(simulator.random, 'req', 14);
+    const line = noteArrival(simulator, request, response, url, requestId);
     const headers = {
       ...replyHeaders(request, requestId),
       ...corsHeaders(request.method ?? '', url.pathname),
@@ -52,10 +45,12 @@ export function createApiHandler(simulator: Simulator, faults: Faults) {
     try {
       const parsed = await parse(simulator, request, url);
       const call = keyedCall(simulator, request, url, parsed, requestId);
+      line.replayed = call.stored !== undefined;
       await answer(simulator, faults, inFlight, call, parsed.route, response, headers);
     } catch (error) {
       if (error instanceof StripeApiError) {
-        send(response, wireReply(simulator, error.toOutcome(), requestId, headers));
+        const all = { ...headers, ...error.headers };
+        send(response, wireReply(simulator, error.toOutcome(), requestId, all));
         return;
       }
       // A caller who hung up while sending gets no answer and is no error of ours.
@@ -67,6 +62,24 @@ export function createApiHandler(simulator: Simulator, faults: Faults) {
   };
 }
 
+function noteArrival(
+  simulator: Simulator,
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+  requestId: string,
+): RequestLine {
+  const key = request.headers['idempotency-key'];
+  const line = simulator.requests.arrived({
+    operation: findRoute(request.method ?? '', url.pathname)?.operation.name ?? 'unknown',
+    path: redactText(url.pathname),
+    request_id: requestId,
+    idempotency_key: typeof key === 'string' ? key : null,
+  });
+  response.once('finish', () => (line.status = response.statusCode));
+  return line;
+}
+
 function replyHeaders(request: IncomingMessage, requestId: string): Record<string, string> {
   const key = request.headers['idempotency-key'];
   return {
@@ -74,52 +87,6 @@ function replyHeaders(request: IncomingMessage, requestId: string): Record<strin
     'stripe-version': API_VERSION,
     ...(typeof key === 'string' ? { 'idempotency-key': key } : {}),
   };
-}
-
-async function parse(simulator: Simulator, request: IncomingMessage, url: URL): Promise<Parsed> {
-  const method = request.method ?? '';
-  const isPost = method === 'POST';
-  const body = await readBody(request);
-  if (
-    isPost &&
-    body !== '' &&
-    !request.headers['content-type']?.startsWith('application/x-www-form-urlencoded')
-  ) {
-    throw refusal(
-      400,
-      'Invalid request: the content type of a POST must be application/x-www-form-urlencoded.',
-    );
-  }
-  const { key: _key, ...form } = { ...decodeForm(isPost ? body : url.search.slice(1)) };
-  const audience = authenticate(request, _key === undefined ? form : { key: _key });
-  checkHeaders(request);
-  const route = findRoute(method, url.pathname);
-  if (!route) {
-    throw refusal(
-      404,
-      `Unrecognized request URL (${method}: ${url.pathname}). The Stripe simulator does not have it.`,
-    );
-  }
-  checkExpand(form);
-  if (audience === 'publishable') {
-    if (!route.operation.isPublic) throw secretKeyRequired();
-    checkClientSecret(requireIntent(simulator.context(null, null), route.id), form);
-  }
-  return { route, form, audience };
-}
-
-function checkHeaders(request: IncomingMessage): void {
-  const version = request.headers['stripe-version'];
-  if (version !== undefined && version !== API_VERSION) {
-    throw refusal(400, `Invalid Stripe API version: the Stripe simulator speaks only ${API_VERSION}.`);
-  }
-  if (request.headers['stripe-account'] !== undefined) {
-    throw refusal(403, 'The Stripe simulator has one account; it does not know connected accounts.');
-  }
-}
-
-function refusal(status: number, message: string): StripeApiError {
-  return new StripeApiError(status, { type: 'invalid_request_error', message });
 }
 
 function keyedCall(
@@ -145,19 +112,23 @@ async function answer(
   headers: Readonly<Record<string, string>>,
 ): Promise<void> {
   const { stored, keyed } = call;
-  if (!stored && keyed && inFlight.has(keyed.id)) throw inFlightError(keyed.key);
+  const { settings } = readMeta(simulator.store);
+  simulator.limits.admit(route, settings);
+  if (!stored && keyed && inFlight.has(keyed.id)) throw inFlightError(keyed.key, settings.conflict_type);
   const fault = faults.take({ route, form: call.form, isReplay: stored !== undefined });
   let reply: WireReply;
   if (stored) {
     if (fault) await wait(fault.latencyMs);
     reply = replayReply(simulator, stored, headers);
   } else {
+    const unlock = simulator.limits.lock(route, call.form, settings);
     if (keyed) inFlight.add(keyed.id);
     try {
       const outcome = await perform(simulator, call, route, fault);
       reply = wireReply(simulator, outcome, call.requestId, { ...headers, ...spoiltHeaders(fault) });
     } finally {
       if (keyed) inFlight.delete(keyed.id);
+      unlock();
     }
   }
   if (fault && fault.latencyAfterMs > 0) await wait(fault.latencyAfterMs);
@@ -208,6 +179,9 @@ function deliver(response: ServerResponse, reply: WireReply, fault: FaultRule | 
       return;
     case 'truncate':
       sendTruncated(response, reply);
+      return;
+    case 'foreign':
+      send(response, jsonReply(200, { message: 'This is not the API you are looking for.' }));
       return;
     case 'whole':
       send(response, reply);

@@ -33,7 +33,7 @@ export async function perform(
   if (effect === 'none') {
     const status =
       typeof reply === 'object' ? reply : { status: 500, code: undefined, shouldRetry: undefined };
-    // A lost request (hang, drop, truncate) leaves no trace; an error of Stripe's is kept like any other.
+    // A lost request (hang, drop, truncate, foreign) leaves no trace; an error of Stripe's is kept like any other.
     const stored = { ...faultOutcome(status, intent()) };
     const outcome = { ...stored, isStored: stored.isStored && typeof reply === 'object' };
     return execute(context, { ...call, operation: { ...call.operation, run: () => outcome } });
@@ -70,7 +70,7 @@ function runMeanwhile(simulator: Simulator, fault: FaultRule, target: string): v
     id: subject,
     form: about,
     audience: 'secret',
-    requestId: randomId('req', 14),
+    requestId: randomId(simulator.random, 'req', 14),
   } as const;
   const outcome = execute(context, { ...call, keyed: undefined });
   simulator.log.info({ operation: name, id: subject, status: outcome.status }, 'meanwhile executed');

@@ -32,8 +32,8 @@ export function createHttpServer(simulator: Simulator, faults: Faults, dispatche
   return server;
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'http://simulator.invalid');
-    if (url.pathname.startsWith('/v1/')) {
+    const url = requestUrl(request);
+    if (API_PATH.test(url.pathname)) {
       await handleApi(request, response, url);
     } else if (url.pathname.startsWith('/_simulator/')) {
       send(response, await control(request, url));
@@ -47,7 +47,7 @@ export function createHttpServer(simulator: Simulator, faults: Faults, dispatche
   async function control(request: IncomingMessage, url: URL): Promise<WireReply> {
     try {
       refuseForeignPages(request, simulator.baseUrl());
-      const path = url.pathname.slice('/_simulator/'.length).split('/').map(decodeURIComponent);
+      const path = url.pathname.slice('/_simulator/'.length).split('/').map(decodePart);
       const form = parseControlBody(await readBody(request));
       const parts = { simulator, faults, dispatcher, query: url.searchParams, form, path };
       return jsonReply(200, await handleControl(request.method ?? '', parts));
@@ -66,6 +66,25 @@ export function createHttpServer(simulator: Simulator, faults: Faults, dispatche
     if (method === 'GET' && url.pathname === '/') return htmlReply(200, indexPage(simulator));
     return htmlReply(404, messagePage('Not found', 'The Stripe simulator has no such page.'));
   }
+}
+
+/** A part that is no valid encoding stays as it is: no route is called so. */
+function decodePart(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** Whatever looks like a version of the API is answered in its envelope, also where it does not exist. */
+const API_PATH = /^\/v\d+(\/|$)/;
+
+/** A path that is no URL (`//`) is a page that does not exist. */
+function requestUrl(request: IncomingMessage): URL {
+  const base = 'http://simulator.invalid';
+  const given = request.url ?? '/';
+  return URL.canParse(given, base) ? new URL(given, base) : new URL('/not-a-path', base);
 }
 
 /** A web page from elsewhere must not steer the simulator through the browser of whoever runs it. */

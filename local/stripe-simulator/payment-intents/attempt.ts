@@ -4,6 +4,8 @@ import { AUTHORISED, declinedFate, newCharge, putCharge, requireCharge } from '.
 import type { Context } from '../context';
 import { recordEvent } from '../events';
 import { randomText } from '../ids';
+import { scheduleJob } from '../jobs';
+import { readMeta } from '../meta';
 import type { PaymentIntentRecord, PaymentMethodRecord } from '../records';
 import type { Decline } from '../test-methods';
 import { authorise, succeed, testMethodOf } from './money';
@@ -36,7 +38,7 @@ function challenge(
   method: PaymentMethodRecord,
   returnUrl: string | null,
 ): PaymentIntentRecord {
-  const challengeToken = randomText(24);
+  const challengeToken = randomText(context.random, 24);
   const url = `${context.baseUrl}/3ds/${record.id}/${challengeToken}`;
   const waiting = moveTo(
     context,
@@ -78,6 +80,11 @@ function process(
   });
   recordEvent(context, 'charge.pending', charge);
   recordEvent(context, 'payment_intent.processing', processing.object);
+  const { behaviour } = testMethodOf(method);
+  const seconds = readMeta(context.store).settings.processing_seconds;
+  if (seconds > 0 && behaviour.kind === 'processes' && !behaviour.stays) {
+    scheduleJob(context, 'settle_processing', record.id, seconds);
+  }
   return processing;
 }
 

@@ -86,7 +86,7 @@ function exclusiveParams(names: readonly string[]) {
 }
 
 function newIntent(context: Context, params: CreateParams, methodId: string | null): PaymentIntentObject {
-  const id = randomId('pi');
+  const id = randomId(context.random, 'pi');
   const allowed = params.allowed_payment_method_types ?? null;
   const excluded = params.excluded_payment_method_types ?? null;
   return {
@@ -103,7 +103,7 @@ function newIntent(context: Context, params: CreateParams, methodId: string | nu
     canceled_at: null,
     cancellation_reason: null,
     capture_method: params.capture_method ?? 'automatic_async',
-    client_secret: `${id}_secret_${randomText(25)}`,
+    client_secret: `${id}_secret_${randomText(context.random, 25)}`,
     confirmation_method: params.confirmation_method ?? 'automatic',
     created: context.clock.nowSeconds(),
     currency: (params.currency ?? '').toLowerCase(),

@@ -82,5 +82,6 @@ export function checkClientSecret(record: PaymentIntentRecord, form: Form): void
 export function list(context: Context, _id: string, form: Form): Outcome {
   const params = readParams(LIST_SPEC, form, { unsupported: ['customer', 'customer_account'] });
   const all = [...context.store.all('payment_intents')].map((record) => record.object);
-  return ok(page('/v1/payment_intents', 'payment_intent', all, params));
+  const newest = context.clock.nowSeconds() - readMeta(context.store).settings.list_lag_seconds;
+  return ok(page('/v1/payment_intents', 'payment_intent', all, params, ({ created }) => created <= newest));
 }

@@ -15,6 +15,8 @@ import { moveTo } from './record';
 
 /** Online card payments by the buyer: seven days (https://docs.stripe.com/payments/place-a-hold-on-a-payment-method). */
 const AUTHORISATION_SECONDS = 7 * 86_400;
+/** From a success to the balance transaction of its charge. */
+const BALANCE_SECONDS = 1;
 
 export function testMethodOf(method: PaymentMethodRecord): TestMethod {
   const found = testMethodByName(method.testMethod);
@@ -68,7 +70,8 @@ function pay(
     captured: true,
     amount_captured: record.object.amount,
     outcome: AUTHORISED,
-    balance_transaction: record.object.capture_method === 'automatic' ? randomId('txn') : null,
+    balance_transaction:
+      record.object.capture_method === 'automatic' ? randomId(context.random, 'txn') : null,
   });
   recordEvent(context, 'charge.succeeded', charge);
   return succeed(context, record, charge, method);
@@ -96,15 +99,17 @@ export function succeed(
     { captures },
   );
   recordEvent(context, 'payment_intent.succeeded', paid.object);
-  settleBalance(context, charge);
+  if (charge.balance_transaction === null) {
+    scheduleJob(context, 'settle_balance', charge.id, BALANCE_SECONDS);
+  }
   afterPayment(context, charge.id, testMethodOf(method));
   return paid;
 }
 
 /** With `automatic_async` the balance transaction comes later than the success, in `charge.updated`. */
-function settleBalance(context: Context, charge: ChargeObject): void {
+export function settleBalance(context: Context, charge: ChargeObject): void {
   if (charge.balance_transaction !== null) return;
-  const settled = putCharge(context, { ...charge, balance_transaction: randomId('txn') });
+  const settled = putCharge(context, { ...charge, balance_transaction: randomId(context.random, 'txn') });
   recordEvent(context, 'charge.updated', settled, { balance_transaction: null });
 }
 
@@ -128,7 +133,7 @@ export function captureHeld(
     ...before,
     captured: true,
     amount_captured: amountMinor,
-    balance_transaction: randomId('txn'),
+    balance_transaction: randomId(context.random, 'txn'),
   });
   recordEvent(context, 'charge.captured', charge, { captured: false });
   return succeed(context, record, charge, method);

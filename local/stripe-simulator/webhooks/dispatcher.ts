@@ -3,13 +3,14 @@
 import type { Clock } from '../clock';
 import { eventView } from '../events';
 import type { Log } from '../log';
+import { readMeta } from '../meta';
+import type { Random } from '../random';
 import type { DeliveryAttempt, DeliveryRecord } from '../records';
 import type { Change, Store } from '../store';
+import { signingSecrets } from './endpoints';
 import { sendWebhook } from './sender';
 
 const IN_FLIGHT_MAX = 64;
-/** Waits after each failed attempt, on the simulator's clock; after the last one the delivery has failed. */
-export const RETRY_SECONDS: readonly number[] = [1, 5, 30, 120, 600, 3_600, 6 * 3_600, 24 * 3_600];
 const FINISHED_KEPT_MAX = 20_000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -19,6 +20,7 @@ export class Dispatcher {
   private readonly store: Store;
   private readonly clock: Clock;
   private readonly log: Log;
+  private readonly random: Random;
   private readonly stop = new AbortController();
   private readonly timers = new Map<string, NodeJS.Timeout>();
   /** Ready or being sent: kept out of the schedule, so that nothing is sent twice at once. */
@@ -27,10 +29,11 @@ export class Dispatcher {
   /** Open requests. */
   private sending = 0;
 
-  constructor(store: Store, clock: Clock, log: Log) {
+  constructor(store: Store, clock: Clock, log: Log, random: Random) {
     this.store = store;
     this.clock = clock;
     this.log = log;
+    this.random = random;
     store.onCommit((changes) => this.committed(changes));
   }
 
@@ -54,7 +57,7 @@ export class Dispatcher {
   async flush(order: FlushOrder): Promise<number> {
     const held = [...this.store.all('deliveries')].filter(({ state }) => state === 'held');
     if (order === 'reverse') held.reverse();
-    if (order === 'shuffle') shuffle(held);
+    if (order === 'shuffle') shuffle(held, this.random);
     for (const { id } of held) this.inFlight.add(id);
     let isAnswered = true;
     for (const delivery of held) {
@@ -130,7 +133,15 @@ export class Dispatcher {
       return null;
     }
     const payload = JSON.stringify(eventView(this.store, event), null, 2);
-    const attempt = await sendWebhook(endpoint.object.url, payload, endpoint.secret, this.stop.signal);
+    const { policy, settings } = readMeta(this.store);
+    const shipment = {
+      url: endpoint.object.url,
+      payload,
+      secrets: signingSecrets(endpoint, this.clock.nowMs()),
+      signature: policy.signature,
+      timeoutMs: settings.webhook_timeout_ms,
+    };
+    const attempt = await sendWebhook(shipment, this.stop.signal);
     this.inFlight.delete(delivery.id);
     // Stopped while sending: the outcome is unknown, so the next start sends it again.
     if (!this.stop.signal.aborted) this.record(delivery.id, attempt);
@@ -142,7 +153,7 @@ export class Dispatcher {
     if (!delivery) return;
     const attempts = [...delivery.attempts, attempt];
     const isTaken = attempt.status !== null && attempt.status >= 200 && attempt.status < 300;
-    const waitSeconds = RETRY_SECONDS[attempts.length - 1];
+    const waitSeconds = readMeta(this.store).settings.webhook_retry_seconds[attempts.length - 1];
     if (isTaken) {
       this.write({ ...delivery, attempts, state: 'delivered' });
       return;
@@ -169,9 +180,9 @@ export class Dispatcher {
   }
 }
 
-function shuffle<T>(items: T[]): void {
+function shuffle<T>(items: T[], random: Random): void {
   for (let i = items.length - 1; i > 0; i -= 1) {
-    const j = Math.floor(Math.random() * (i + 1));
+    const j = random.below(i + 1);
     const [a, b] = [items[i], items[j]];
     if (a !== undefined && b !== undefined) [items[i], items[j]] = [b, a];
   }

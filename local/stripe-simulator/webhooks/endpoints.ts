@@ -37,7 +37,7 @@ export function createEndpoint(context: Context, _id: string, form: Form): Outco
     throw invalidRequest(`You have reached the maximum of ${ENDPOINTS_MAX} test webhook endpoints.`);
   }
   const object: WebhookEndpointObject = {
-    id: randomId('we'),
+    id: randomId(context.random, 'we'),
     object: 'webhook_endpoint',
     api_version: params.api_version ?? null,
     application: null,
@@ -49,9 +49,29 @@ export function createEndpoint(context: Context, _id: string, form: Form): Outco
     status: 'enabled',
     url,
   };
-  const secret = randomId('whsec', 32);
+  const secret = randomId(context.random, 'whsec', 32);
   context.store.put('webhook_endpoints', { id: object.id, object, secret });
   return ok({ ...object, secret });
+}
+
+/** A new signing secret; the old one goes on signing for a while. One old secret at most, as at Stripe. */
+export function rollSecret(context: Context, id: string, oldForSeconds: number): object {
+  return context.store.transaction(() => {
+    const record = requireEndpoint(context, id);
+    const secret = randomId(context.random, 'whsec', 32);
+    const previousSecret = {
+      secret: record.secret,
+      untilMs: context.clock.nowMs() + oldForSeconds * 1000,
+    };
+    context.store.put('webhook_endpoints', { ...record, secret, previousSecret });
+    return { ...record.object, secret };
+  });
+}
+
+/** The secrets that sign now, the newest first. */
+export function signingSecrets(record: WebhookEndpointRecord, nowMs: number): readonly string[] {
+  const { secret, previousSecret: old } = record;
+  return old && nowMs < old.untilMs ? [secret, old.secret] : [secret];
 }
 
 function checkUrl(url: string): void {

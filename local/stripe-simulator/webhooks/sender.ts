@@ -1,26 +1,47 @@
 // One webhook request: signed at the moment of sending, judged by its status alone.
 
 import { createHmac } from 'node:crypto';
-import type { DeliveryAttempt } from '../records';
+import type { DeliveryAttempt, WebhookPolicy } from '../records';
 
-/** Stripe does not publish its limit; a receiver must answer well within this. */
-export const SEND_TIMEOUT_MS = 10_000;
 const ANSWER_BYTES_MAX = 64 * 1024;
 
-/** `t` is the wall clock, whatever the simulator's clock says: receivers compare it with theirs. */
-export function signatureHeader(payload: string, secret: string, unixSeconds: number): string {
-  const signature = createHmac('sha256', secret).update(`${unixSeconds}.${payload}`).digest('hex');
-  return `t=${unixSeconds},v1=${signature}`;
+/** Beyond the 300 s that receivers tolerate. */
+const STALE_SECONDS = 3_600;
+
+/**
+ * One `v1` for each secret and, as Stripe adds in test mode, a `v0` that proves nothing. `t` is the wall clock, whatever
+ * the simulator's clock says: receivers compare it with theirs. Null = no header at all. `fault` spoils it on purpose.
+ */
+export function signatureHeader(
+  payload: string,
+  secrets: readonly string[],
+  wallSeconds: number,
+  fault: WebhookPolicy['signature'] = 'valid',
+): string | null {
+  if (fault === 'missing') return null;
+  const shift = fault === 'stale' ? -STALE_SECONDS : fault === 'future' ? STALE_SECONDS : 0;
+  const seconds = wallSeconds + shift;
+  const hmac = (secret: string) => createHmac('sha256', secret).update(`${seconds}.${payload}`).digest('hex');
+  const signing = fault === 'wrong' ? secrets.map((secret) => `${secret}x`) : secrets;
+  const v1 = signing.map((secret) => `v1=${hmac(secret)}`);
+  return [`t=${seconds}`, ...v1, `v0=${hmac(`v0:${secrets[0] ?? ''}`)}`].join(',');
+}
+
+export interface Shipment {
+  readonly url: string;
+  readonly payload: string;
+  readonly secrets: readonly string[];
+  readonly signature: WebhookPolicy['signature'];
+  readonly timeoutMs: number;
 }
 
 /** Sends once and never throws: no answer is an answer too (`status` null, `error` says why). */
 export async function sendWebhook(
-  url: string,
-  payload: string,
-  secret: string,
+  { url, payload, secrets, signature, timeoutMs }: Shipment,
   stop: AbortSignal,
 ): Promise<DeliveryAttempt> {
   const startedMs = Date.now();
+  const header = signatureHeader(payload, secrets, Math.floor(startedMs / 1000), signature);
   const done = (status: number | null, error: string | null): DeliveryAttempt => ({
     at: new Date(startedMs).toISOString(),
     status,
@@ -35,9 +56,9 @@ export async function sendWebhook(
       headers: {
         'content-type': 'application/json; charset=utf-8',
         'user-agent': 'Stripe-Simulator/1.0',
-        'stripe-signature': signatureHeader(payload, secret, Math.floor(startedMs / 1000)),
+        ...(header === null ? {} : { 'stripe-signature': header }),
       },
-      signal: AbortSignal.any([stop, AbortSignal.timeout(SEND_TIMEOUT_MS)]),
+      signal: AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]),
     });
     await drain(response);
     return done(response.status, null);
