@@ -139,7 +139,7 @@ describe.each(CAPTURE_METHODS)('%s capture', (captureMethod) => {
       world.env.client.workflow.execute(RECONCILE_WORKFLOW_TYPE, {
         workflowId: `reconcile-${randomUUID()}`,
         taskQueue: MAIN_TASK_QUEUE,
-        args: [{ orphanAgeSeconds: -60 }],
+        args: [{ listedAgeSeconds: -60 }],
       });
     pause();
     await reconcile();
