@@ -44,6 +44,7 @@ export function checkoutActivities(deps: ActivityDeps) {
         windowSeconds: policy.windowSeconds,
         reclaimGraceSeconds: policy.reclaimGraceSeconds,
         paymentAttemptsMax: policy.paymentAttemptsMax,
+        isCheckOnly: deps.reservations() === 'check-only',
       });
       if (opened.outcome === 'closed') {
         const { status, failureCode, orderId } = opened;

@@ -18,6 +18,8 @@ export interface ActivityDeps {
   holdfastEnv: string;
   policy: CheckoutPolicy;
   holdMaxSeconds: number;
+  /** Asked at each open, and kept in the checkout. */
+  reservations: () => Reservations;
   /** Asked at each call, never kept: an operator may turn it at any moment. */
   settlement: () => Settlement;
   paymentMethodTypes: string[];
@@ -37,6 +39,9 @@ export interface WatchObserver {
   onOrphanCanceled?: () => void;
   onTripleFinding?: (kind: TripleFinding) => void;
 }
+
+/** `check-only`: units are only checked at the opening, and taken once the money is there. */
+export type Reservations = 'on' | 'check-only';
 
 /** `paused`: nothing is confirmed, ended, captured, released or refunded; what is held stays held. */
 export type Settlement = 'on' | 'paused';

@@ -1,4 +1,5 @@
 // A checkout's row in the words and shapes of the wire.
+import { isOpenCheckoutStatus } from '../contracts/statuses';
 import type { CheckoutStatus } from '../contracts/statuses';
 import type { CheckoutView } from '../db/checkouts';
 import type { CheckoutAnswer, CreateIntentAnswer } from './schemas';
@@ -50,9 +51,10 @@ export function checkoutJson(checkout: CheckoutView): CheckoutAnswer {
  * Nobody may be told that he was not charged before Stripe has said so. The time can be over some moments, or a long outage,
  * before it is known how the payment ended.
  */
-function sentenceOf({ status, failureCode, isPayable }: CheckoutView): string {
+function sentenceOf({ status, failureCode, isPayable, isCheckOnly }: CheckoutView): string {
   if (status === 'expired' && failureCode === 'payment_unresolved') return UNRESOLVED_SENTENCE;
   if (status === 'awaiting_payment' && !isPayable) return UNDECIDED_SENTENCE;
+  if (isCheckOnly && isOpenCheckoutStatus(status)) return CHECK_ONLY_SENTENCE;
   return STATUS_SENTENCES[status];
 }
 
@@ -60,6 +62,8 @@ const UNRESOLVED_SENTENCE =
   'Your payment took too long and the items were given back. If it still comes through, you get them if they are free, ' +
   'or your money back.';
 const UNDECIDED_SENTENCE = 'The time to pay is over. We are finding out whether your payment came in time.';
+const CHECK_ONLY_SENTENCE =
+  'Your items are available now but not held for you. If they are gone when you have paid, you get your money back.';
 
 const STATUS_SENTENCES: Readonly<Record<CheckoutStatus, string>> = {
   opening: 'Your order is being prepared.',

@@ -104,9 +104,13 @@ export function createCheckoutBatches(pool: Pool, options: CheckoutBatchesOption
   };
 }
 
-/** What can be sent as arrays at all: one value that is none of its type would have the whole statement refused. */
+/**
+ * What can be sent as arrays at all: one value that is none of its type would have the whole statement refused. And what may
+ * compete with its neighbours: who only asks whether units are free must not be refused for others who only ask.
+ */
 function isFitToOpen(input: OpenInput): boolean {
   return (
+    input.isCheckOnly !== true &&
     UUID.test(input.checkoutId) &&
     input.lines.length > 0 &&
     input.lines.every((line) => UUID.test(line.dropProductId) && isInt4(line.quantity)) &&

@@ -31,6 +31,8 @@ export interface CheckoutView {
   /** Until the payment deadline, rounded up; 0 once it has passed or the checkout is closed. */
   secondsLeft: number;
   isPayable: boolean;
+  /** Nothing is held for it while its payment is awaited. */
+  isCheckOnly: boolean;
   attempts: number;
   lastDecline: { code: string | null; declineCode: string | null } | null;
   orderId: string | null;
@@ -54,6 +56,7 @@ export interface CheckoutRow {
   expires_at: Date | null;
   seconds_left: number;
   is_payable: boolean;
+  is_check_only: boolean;
   attempts: number;
   last_error_code: string | null;
   last_decline_code: string | null;
@@ -64,9 +67,13 @@ export interface CheckoutRow {
 
 /** The checkout, or null when there is no row. `checkoutId` must be a UUID. */
 export async function readCheckout(db: Db, checkoutId: string): Promise<CheckoutView | null> {
-  const row = await queryMaybeOne<CheckoutRow>(db, 'select * from checkout_details where checkout_id = $1', [
-    checkoutId,
-  ]);
+  const row = await queryMaybeOne<CheckoutRow>(
+    db,
+    `select d.*, c.is_check_only
+     from checkout_details d join checkouts c on c.id = d.checkout_id
+     where d.checkout_id = $1`,
+    [checkoutId],
+  );
   return row && toCheckoutView(row);
 }
 
@@ -96,6 +103,7 @@ export function toCheckoutView(row: CheckoutRow): CheckoutView {
     expiresAt: row.expires_at,
     secondsLeft: row.seconds_left,
     isPayable: row.is_payable,
+    isCheckOnly: row.is_check_only,
     attempts: row.attempts,
     lastDecline:
       row.attempts === 0 ? null : { code: row.last_error_code, declineCode: row.last_decline_code },

@@ -24,6 +24,8 @@ export interface OpenInput {
   windowSeconds: number;
   reclaimGraceSeconds: number;
   paymentAttemptsMax: number;
+  /** The lines must be free, and none is held: step 4 takes them, or the money goes back. */
+  isCheckOnly?: boolean;
 }
 
 export type OpenOutcome =
@@ -59,7 +61,8 @@ export interface OpenRow {
  */
 export async function openCheckout(db: Db, input: OpenInput): Promise<OpenOutcome> {
   const lines = input.lines.map((line) => ({ drop_product_id: line.dropProductId, quantity: line.quantity }));
-  const row = await queryOne<OpenRow>(db, 'select * from open_checkout($1, $2, $3, $4, $5, $6, $7)', [
+  const open = input.isCheckOnly === true ? 'open_checkout_check_only' : 'open_checkout';
+  const row = await queryOne<OpenRow>(db, `select * from ${open}($1, $2, $3, $4, $5, $6, $7)`, [
     input.checkoutId,
     input.requestFingerprint,
     input.customerId,

@@ -20,12 +20,13 @@ export interface ChangedCheckout {
  * for the rows that have changed is the whole view computed, so that thousands that stand still cost an index look each.
  */
 const CHANGED = `
-  select d.*, c.version
+  select d.*, c.version, c.is_check_only
   from unnest($1::uuid[], $2::text[]) as w (id, version)
   cross join lateral (
     select concat_ws(' ', k.xmin::text, k.status = 'awaiting_payment' and k.expires_at > clock_timestamp(),
       case when k.status = 'refund_pending' then (
-        select f.state from refunds f where f.checkout_id = k.id order by f.created_at desc limit 1) end) as version
+        select f.state from refunds f where f.checkout_id = k.id order by f.created_at desc limit 1) end) as version,
+      k.is_check_only
     from checkouts k where k.id = w.id) c
   -- With offset 0: one look by the key for each. Joined, the planner may compute the view for the whole table.
   cross join lateral (select * from checkout_details v where v.checkout_id = w.id offset 0) d

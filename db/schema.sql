@@ -70,6 +70,7 @@ create table checkouts (
   last_decline_code text,
   closed_at timestamp with time zone,
   updated_at timestamp with time zone default clock_timestamp() not null,
+  is_check_only boolean default false not null,
   constraint checkouts_amount_minor_check CHECK ((amount_minor > 0)),
   constraint checkouts_bound_ck CHECK (((payment_intent_id IS NULL) = (status = ANY (ARRAY['opening'::text, 'refused'::text])))),
   constraint checkouts_closed_ck CHECK (((closed_at IS NULL) = (status = ANY (ARRAY['opening'::text, 'awaiting_payment'::text, 'payment_processing'::text])))),
@@ -82,6 +83,7 @@ create table checkouts (
   constraint checkouts_pkey PRIMARY KEY (id),
   constraint checkouts_payment_intent_id_key UNIQUE (payment_intent_id)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
+comment on column checkouts.is_check_only is 'Opened while reservations were only checked: its units were free then, and are taken once the money is there.';
 
 create table currencies (
   code text not null,
@@ -2754,6 +2756,34 @@ begin
 end
 $function$;
 comment on function open_checkout(p_checkout_id uuid, p_request_fingerprint text, p_customer_id text, p_lines jsonb, p_window_seconds integer, p_reclaim_grace_seconds integer, p_payment_attempts_max integer, OUT outcome text, OUT status text, OUT failure_code text, OUT order_id uuid, OUT amount_minor bigint, OUT currency text, OUT payment_intent_id text, OUT opened_at_unix_seconds bigint, OUT reservation_ids uuid[]) is 'Opens a checkout with every line held, or writes it as refused. A known id is answered from its row. Raises HF009 when the id was opened with another request, 22023 for malformed lines.';
+
+CREATE OR REPLACE FUNCTION public.open_checkout_check_only(p_checkout_id uuid, p_request_fingerprint text, p_customer_id text, p_lines jsonb, p_window_seconds integer, p_reclaim_grace_seconds integer, p_payment_attempts_max integer, OUT outcome text, OUT status text, OUT failure_code text, OUT order_id uuid, OUT amount_minor bigint, OUT currency text, OUT payment_intent_id text, OUT opened_at_unix_seconds bigint, OUT reservation_ids uuid[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_is_known boolean;
+begin
+  perform _require_read_committed();
+  perform _lock_checkout(p_checkout_id);
+  v_is_known := exists (select 1 from checkouts c where c.id = p_checkout_id);
+  select o.outcome, o.status, o.failure_code, o.order_id, o.amount_minor, o.currency, o.payment_intent_id,
+    o.opened_at_unix_seconds, o.reservation_ids
+  into outcome, status, failure_code, order_id, amount_minor, currency, payment_intent_id, opened_at_unix_seconds,
+    reservation_ids
+  from open_checkout(
+    p_checkout_id, p_request_fingerprint, p_customer_id, p_lines, p_window_seconds, p_reclaim_grace_seconds,
+    p_payment_attempts_max) o;
+  if not v_is_known and outcome = 'opened' then
+    update checkouts c set is_check_only = true where c.id = p_checkout_id;
+    perform _release_own_holds(p_checkout_id, 'released');
+  end if;
+end
+$function$;
+comment on function open_checkout_check_only(p_checkout_id uuid, p_request_fingerprint text, p_customer_id text, p_lines jsonb, p_window_seconds integer, p_reclaim_grace_seconds integer, p_payment_attempts_max integer, OUT outcome text, OUT status text, OUT failure_code text, OUT order_id uuid, OUT amount_minor bigint, OUT currency text, OUT payment_intent_id text, OUT opened_at_unix_seconds bigint, OUT reservation_ids uuid[]) is 'Opens a checkout whose lines are all free at this moment, and holds none of them; or writes it as refused. Raises as open_checkout.';
 
 CREATE OR REPLACE FUNCTION public.open_checkouts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_quantities integer[])
  RETURNS TABLE(member integer, outcome text, status text, failure_code text, order_id uuid, amount_minor bigint, currency text, payment_intent_id text, opened_at_unix_seconds bigint, reservation_ids uuid[])

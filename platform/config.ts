@@ -39,6 +39,7 @@ export interface CheckoutConfig {
 
 /** What an operator turns for a bad day (docs/operations.md). */
 export interface SwitchesConfig {
+  reservations: 'on' | 'check-only';
   settlement: 'on' | 'paused';
 }
 
@@ -140,7 +141,7 @@ function toConfig(env: Environment): Config {
       endPaymentPauseMaxSeconds: env.END_PAYMENT_PAUSE_MAX_SECONDS,
       captureMethod: env.CAPTURE_METHOD,
     },
-    switches: { settlement: env.SETTLEMENT },
+    switches: { reservations: env.RESERVATIONS, settlement: env.SETTLEMENT },
     secrets: { checkoutTokenSecret: env.CHECKOUT_TOKEN_SECRET, adminToken: env.ADMIN_TOKEN },
     ports: {
       temporal: env.TEMPORAL_PORT,

@@ -16,11 +16,6 @@ const port = () => integer(0, 65_535);
 const text = () => z.string().min(1);
 const secret = () => z.string().min(16, 'must have at least 16 characters');
 
-/** A setting whose other values come with a later version: naming one is refused, never ignored. */
-function only(value: string) {
-  return z.string().refine((given) => given === value, `only "${value}" is supported yet`);
-}
-
 function commaSeparated(item: RegExp, rule: string) {
   return z
     .string()
@@ -120,7 +115,10 @@ export const environmentSchema = z.object({
     .describe(
       'When the money is taken: `automatic`, as the buyer pays; `manual`, once the units are secured.',
     ),
-  RESERVATIONS: only('on').default('on').describe('Whether units are held while a payment is awaited: `on`.'),
+  RESERVATIONS: z
+    .enum(['on', 'check-only'])
+    .default('on')
+    .describe('`check-only`: units are only checked at the opening, and taken once the money is there.'),
   SETTLEMENT: z
     .enum(['on', 'paused'])
     .default('on')

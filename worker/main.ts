@@ -95,6 +95,7 @@ async function start(
     holdMaxSeconds,
     paymentMethodTypes: config.stripe.paymentMethodTypes,
     createsPerSecond: config.stripe.createsPerSecond,
+    reservations: () => config.switches.reservations,
     settlement: () => config.switches.settlement,
     runs: createCheckoutRuns(client),
     observer,

@@ -69,13 +69,14 @@ export class Reader {
    * @throws Problem `busy`, `service_unavailable`; what the first query throws.
    */
   async join(topicId: string, listener: Listener): Promise<boolean> {
-    if (this.isClosed) throw new Problem('service_unavailable', { retryAfterSeconds: 2 });
+    if (this.isClosed) throw stopping();
     const topic = this.topics.get(topicId) ?? this.addTopic(topicId);
     if (topic.listeners.size >= this.options.listenersMax)
       throw new Problem('busy', { retryAfterSeconds: 5 });
     topic.listeners.add(listener);
     this.start();
     if (!(await within(FIRST_READING_MAX_MS, topic.first.promise)) || topic.state === null) return false;
+    if (this.isClosed) throw stopping(); // meanwhile
     listener.open(topic.state, this.isStale);
     return true;
   }
@@ -94,7 +95,7 @@ export class Reader {
     this.isClosed = true;
     if (this.timer !== null) clearTimeout(this.timer);
     for (const topic of this.topics.values()) {
-      topic.first.reject(new Problem('service_unavailable', { retryAfterSeconds: 2 }));
+      topic.first.reject(stopping());
       for (const listener of topic.listeners) listener.end('shutdown');
     }
     await Promise.race([this.reading, pause(STALE_AFTER_MS, undefined, { ref: false })]);
@@ -208,6 +209,10 @@ export class Reader {
   private forget(topic: Topic): void {
     if (this.topics.get(topic.topicId) === topic) this.topics.delete(topic.topicId);
   }
+}
+
+function stopping(): Problem {
+  return new Problem('service_unavailable', { retryAfterSeconds: 2 });
 }
 
 /** The refusal of a listener beyond what this process, or one thing, may have. */

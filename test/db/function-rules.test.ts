@@ -30,6 +30,7 @@ const HOT = [
   'open_checkouts(uuid[],text[],text[],integer[],integer[],integer[],integer[],uuid[],integer[])',
   'confirm_checkout(uuid,text,text[])',
   'open_checkout(uuid,text,text,jsonb,integer,integer,integer)',
+  'open_checkout_check_only(uuid,text,text,jsonb,integer,integer,integer)',
   'purge_ended_reservations(integer)',
   'read_availability(uuid[])',
   'record_decline(uuid,text,text,text,text,text)',

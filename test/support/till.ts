@@ -51,6 +51,7 @@ export async function openTill() {
     holdMaxSeconds: 86_400,
     paymentMethodTypes: ['card'],
     createsPerSecond: 1_000,
+    reservations: () => 'on' as const,
     settlement: () => 'on' as const,
     runs: {
       startSettlement: noRuns,

@@ -9,7 +9,7 @@ import pino from 'pino';
 import { Registry } from 'prom-client';
 import type Stripe from 'stripe';
 
-import type { Settlement } from '../../activities/deps';
+import type { Reservations, Settlement } from '../../activities/deps';
 import { createApp } from '../../api/app';
 import { startServer } from '../../api/server';
 import { createStreams } from '../../api/streams';
@@ -61,6 +61,7 @@ export class World {
   private readonly stops: (() => Promise<unknown>)[];
   /** Live, as the activities read it. */
   settlement: () => Settlement = () => 'on';
+  reservations: () => Reservations = () => 'on';
   private workers: Worker[] = [];
   private runs: Promise<void>[] = [];
 
@@ -132,6 +133,7 @@ export class World {
         holdfastEnv: this.database.holdfastEnv,
         policy: { ...POLICY, ...policy },
         holdMaxSeconds,
+        reservations: () => this.reservations(),
         settlement: () => this.settlement(),
         paymentMethodTypes,
         createsPerSecond,

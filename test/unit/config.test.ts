@@ -129,7 +129,7 @@ describe('loadConfig', () => {
     ],
     ['a secret key alone', { STRIPE_SECRET_KEY: 'sk_test_1' }, /^STRIPE_PUBLISHABLE_KEY/],
     ['another way to capture', { CAPTURE_METHOD: 'later' }, /^CAPTURE_METHOD/],
-    ['check-only reservations', { RESERVATIONS: 'check-only' }, /^RESERVATIONS only "on" is supported yet/],
+    ['reservations turned off', { RESERVATIONS: 'off' }, /^RESERVATIONS/],
     ['settlement turned off', { SETTLEMENT: 'off' }, /^SETTLEMENT/],
     ['a fraction', { PAYMENT_ATTEMPTS_MAX: '1.5' }, /^PAYMENT_ATTEMPTS_MAX/],
     ['a port too high', { API_PORT: '65536' }, /^API_PORT/],

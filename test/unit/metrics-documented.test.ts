@@ -62,7 +62,7 @@ test('every number is in the table with its process and labels, and every row of
     const worker = new Registry();
     observeStripe(worker, stripe);
     createWorkerMetrics(worker, pool);
-    showSwitches(worker, pino({ level: 'silent' }), { settlement: 'on' });
+    showSwitches(worker, pino({ level: 'silent' }), { reservations: 'on', settlement: 'on' });
     const byName = (a: { name: string; process: string }, b: { name: string; process: string }) =>
       `${a.name} ${a.process}`.localeCompare(`${b.name} ${b.process}`);
     const shown = [...shownBy(api, 'API'), ...shownBy(worker, 'worker')];

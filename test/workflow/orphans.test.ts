@@ -52,6 +52,7 @@ function create(checkoutId: string, opened: Awaited<ReturnType<typeof open>>): P
     holdfastEnv: database.holdfastEnv,
     policy: POLICY,
     holdMaxSeconds: 86_400,
+    reservations: () => 'on',
     settlement: () => 'on',
     paymentMethodTypes: ['card'],
     createsPerSecond: 1_000,

@@ -153,6 +153,7 @@ test('another attempt goes on where the last heartbeat was, with its counts', as
     holdMaxSeconds: 86_400,
     paymentMethodTypes: ['card'],
     createsPerSecond: 1_000,
+    reservations: () => 'on',
     settlement: () => 'on',
     runs: createCheckoutRuns(world.env.client),
   });
