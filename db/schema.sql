@@ -21,7 +21,6 @@ create table checkout_lines (
   quantity integer not null,
   constraint checkout_lines_quantity_check CHECK ((quantity > 0)),
   constraint checkout_lines_unit_price_minor_check CHECK ((unit_price_minor >= 0)),
-  constraint checkout_lines_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
   constraint checkout_lines_pkey PRIMARY KEY (checkout_id, drop_product_id)
 ) with (autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
@@ -147,10 +146,8 @@ create table inventory_reservations (
   constraint inventory_reservations_quantity_check CHECK ((quantity > 0)),
   constraint inventory_reservations_returned_ck CHECK ((((returned_quantity >= 0) AND (returned_quantity <= quantity)) AND ((returned_quantity = 0) OR (status = 'confirmed'::text)))),
   constraint inventory_reservations_status_check CHECK ((status = ANY (ARRAY['held'::text, 'confirmed'::text, 'released'::text, 'expired'::text]))),
-  constraint inventory_reservations_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
   constraint inventory_reservations_drop_product_id_fkey FOREIGN KEY (drop_product_id) REFERENCES drop_products(id) ON DELETE CASCADE,
-  constraint inventory_reservations_pkey PRIMARY KEY (id),
-  constraint inventory_reservations_payment_intent_id_drop_product_id_key UNIQUE (payment_intent_id, drop_product_id)
+  constraint inventory_reservations_pkey PRIMARY KEY (id)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create table inventory_settings (
@@ -330,7 +327,7 @@ CREATE INDEX idx_inventory_reservations_drop_product ON public.inventory_reserva
 
 CREATE INDEX idx_inventory_reservations_expires_at ON public.inventory_reservations USING btree (expires_at);
 
-CREATE INDEX idx_inventory_reservations_payment_intent ON public.inventory_reservations USING btree (payment_intent_id);
+CREATE UNIQUE INDEX idx_inventory_reservations_payment_intent ON public.inventory_reservations USING btree (payment_intent_id, drop_product_id);
 
 CREATE UNIQUE INDEX incidents_open ON public.incidents USING btree (checkout_id, kind) NULLS NOT DISTINCT WHERE (resolved_at IS NULL);
 
@@ -404,14 +401,17 @@ comment on view checkout_details is NULL;
 create view checkout_open_answers as
  SELECT id AS checkout_id,
         CASE
-            WHEN checkout_is_open(status) THEN 'opened'::text
+            WHEN (closed_at IS NULL) THEN 'opened'::text
             ELSE 'closed'::text
         END AS outcome,
     status,
     failure_code,
-    ( SELECT o.id
-           FROM orders o
-          WHERE (o.checkout_id = c.id)) AS order_id,
+        CASE
+            WHEN (closed_at IS NOT NULL) THEN ( SELECT o.id
+               FROM orders o
+              WHERE (o.checkout_id = c.id))
+            ELSE NULL::uuid
+        END AS order_id,
     amount_minor,
     currency,
     payment_intent_id,
@@ -651,6 +651,34 @@ comment on view reclaimable_reservations is NULL;
 
 -- functions
 
+CREATE OR REPLACE FUNCTION public._batch_products(p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT ids uuid[], OUT names text[], OUT prices_minor bigint[], OUT currencies text[], OUT amounts_minor_min bigint[], OUT amounts_minor_max bigint[], OUT limits integer[], OUT free integer[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_wanted bigint[];
+begin
+  select
+    array_agg(p.id order by p.id), array_agg(p.name order by p.id),
+    array_agg(
+      case when d.opens_at <= p_now and p_now < coalesce(d.closes_at, 'infinity') then p.unit_price_minor end
+      order by p.id),
+    array_agg(d.currency order by p.id), array_agg(c.amount_minor_min order by p.id),
+    array_agg(c.amount_minor_max order by p.id), array_agg(p.max_per_customer order by p.id),
+    array_agg(want.units order by p.id)
+  into ids, names, prices_minor, currencies, amounts_minor_min, amounts_minor_max, limits, v_wanted
+  from (
+    select id, sum(units) as units from unnest(p_line_product_ids, p_line_units) as line (id, units) group by id
+  ) as want
+  join drop_products p on p.id = want.id
+  join drops d on d.id = p.drop_id
+  join currencies c on c.code = d.currency;
+  free := _free_units(ids, v_wanted, p_now);
+end
+$function$;
+comment on function _batch_products(p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT ids uuid[], OUT names text[], OUT prices_minor bigint[], OUT currencies text[], OUT amounts_minor_min bigint[], OUT amounts_minor_max bigint[], OUT limits integer[], OUT free integer[]) is NULL;
+
 CREATE OR REPLACE FUNCTION public._begin_bare(p_payment_intent_id text)
  RETURNS void
  LANGUAGE plpgsql
@@ -701,102 +729,118 @@ end
 $function$;
 comment on function _begin_settlement(p_checkout_id uuid) is NULL;
 
-CREATE OR REPLACE FUNCTION public._claim_batch(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT failure_codes text[], OUT failure_details jsonb[])
+CREATE OR REPLACE FUNCTION public._claim_batch(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[], OUT failure_codes text[], OUT failure_details jsonb[])
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
 AS $function$
 declare
   v_open_max integer := (select open_checkouts_per_customer_max from inventory_settings);
+  v_product record;
+  v_customer record;
   -- By product.
   v_ids uuid[];
-  v_names text[];
+  v_prices bigint[];
+  v_currencies text[];
   v_limits integer[];
-  v_wanted bigint[];
   v_free integer[];
   v_used integer[];
   -- By line.
-  v_owners integer[];
-  v_units integer[];
   v_products integer[];
-  v_customers integer[];
   v_pairs integer[];
   v_taken integer[];
-  v_open integer[];
   -- What this batch has given so far: units by pair, checkouts by customer.
-  v_given integer[];
-  v_opened integer[];
+  v_given integer[] := array_fill(0, array[cardinality(p_line_owners)]);
+  v_opened integer[] := v_given;
   v_from integer := 1;
   v_to integer;
   v_at integer;
+  v_customer_number integer;
+  v_open integer;
+  v_amount bigint;
   v_code text;
 begin
-  select
-    array_agg(p.id order by p.id), array_agg(p.name order by p.id), array_agg(p.max_per_customer order by p.id),
-    array_agg(want.units order by p.id), array_agg(0 order by p.id)
-  into v_ids, v_names, v_limits, v_wanted, v_used
-  from (
-    select id, sum(units) as units from unnest(p_line_product_ids, p_line_units) as line (id, units) group by id
-  ) as want
-  join drop_products p on p.id = want.id;
-  v_free := _free_units(v_ids, v_wanted, p_now);
-  select n.owners, n.units, n.products, n.customers, n.pairs, n.taken, n.open_checkouts
-  into v_owners, v_units, v_products, v_customers, v_pairs, v_taken, v_open
-  from _number_lines(p_customer_ids, p_line_owners, p_line_product_ids, p_line_units, p_now) n;
-  v_given := array_fill(0, array[cardinality(v_owners)]);
-  v_opened := v_given;
-  failure_codes := array_fill(null::text, array[cardinality(p_customer_ids)]);
+  select * into v_product from _batch_products(p_line_product_ids, p_line_units, p_now);
+  v_ids := v_product.ids;
+  v_prices := v_product.prices_minor;
+  v_currencies := v_product.currencies;
+  v_limits := v_product.limits;
+  v_free := v_product.free;
+  v_used := array_fill(0, array[cardinality(v_ids)]);
+  v_products := array(select array_position(v_ids, id) from unnest(p_line_product_ids) with ordinality as line (id, n) order by n);
+  select * into v_customer from _number_customers(p_customer_ids, p_line_owners, p_line_product_ids, p_now);
+  v_pairs := v_customer.pairs;
+  v_taken := v_customer.taken;
+  amounts_minor := array_fill(null::bigint, array[cardinality(p_customer_ids)]);
+  currencies := array_fill(null::text, array[cardinality(p_customer_ids)]);
+  failure_codes := currencies;
   failure_details := array_fill(null::jsonb, array[cardinality(p_customer_ids)]);
 
-  while v_from <= cardinality(v_owners) loop
+  while v_from <= cardinality(p_line_owners) loop
     v_to := v_from;
-    while v_owners[v_to + 1] = v_owners[v_from] loop
+    v_amount := 0;
+    loop
+      v_amount := v_amount + v_prices[v_products[v_to]] * p_line_units[v_to];
+      if v_currencies[v_products[v_to]] <> v_currencies[v_products[v_from]] then
+        v_amount := null;
+      end if;
+      exit when p_line_owners[v_to + 1] is distinct from p_line_owners[v_from];
       v_to := v_to + 1;
     end loop;
-    v_code := case
-      when v_open[v_from] + v_opened[v_customers[v_from]] >= v_open_max then 'too_many_open_checkouts' end;
-    v_at := v_from;
-    while v_code is null and v_at <= v_to loop
-      if v_units[v_at] + v_taken[v_at] + coalesce(v_given[v_pairs[v_at]], 0) > v_limits[v_products[v_at]] then
-        v_code := 'purchase_limit_reached';
-      else
-        v_at := v_at + 1;
+    if v_amount between v_product.amounts_minor_min[v_products[v_from]]
+      and v_product.amounts_minor_max[v_products[v_from]]
+    then
+      v_code := null;
+      v_customer_number := v_customer.customers[v_from];
+      v_open := coalesce(v_customer.open_checkouts[v_from] + v_opened[v_customer_number], 0);
+      if v_open >= v_open_max then
+        v_code := 'too_many_open_checkouts';
       end if;
-    end loop;
-    if v_code is null then
       v_at := v_from;
-    end if;
-    while v_code is null and v_at <= v_to loop
-      if v_units[v_at] > v_free[v_products[v_at]] then
-        v_code := 'insufficient_inventory';
-      else
-        v_at := v_at + 1;
-      end if;
-    end loop;
-    if v_code is null then
-      for i in v_from .. v_to loop
-        v_free[v_products[i]] := v_free[v_products[i]] - v_units[i];
-        v_used[v_products[i]] := v_used[v_products[i]] + v_units[i];
-        if v_pairs[i] is not null then
-          v_given[v_pairs[i]] := v_given[v_pairs[i]] + v_units[i];
+      while v_code is null and v_at <= v_to loop
+        if p_line_units[v_at] + v_taken[v_at] + coalesce(v_given[v_pairs[v_at]], 0) > v_limits[v_products[v_at]] then
+          v_code := 'purchase_limit_reached';
+        else
+          v_at := v_at + 1;
         end if;
       end loop;
-      if v_customers[v_from] is not null then
-        v_opened[v_customers[v_from]] := v_opened[v_customers[v_from]] + 1;
+      if v_code is null then
+        v_at := v_from;
       end if;
-    else
-      failure_codes[v_owners[v_from]] := v_code;
-      failure_details[v_owners[v_from]] := case v_code
-        when 'too_many_open_checkouts' then jsonb_build_object(
-          'open_checkouts', v_open[v_from] + v_opened[v_customers[v_from]], 'open_checkouts_max', v_open_max)
-        when 'purchase_limit_reached' then jsonb_build_object(
-          'drop_product_id', v_ids[v_products[v_at]], 'product_name', v_names[v_products[v_at]],
-          'requested', v_units[v_at], 'max_per_customer', v_limits[v_products[v_at]],
-          'already', v_taken[v_at] + coalesce(v_given[v_pairs[v_at]], 0))
-        else jsonb_build_object(
-          'drop_product_id', v_ids[v_products[v_at]], 'product_name', v_names[v_products[v_at]],
-          'requested', v_units[v_at], 'available', v_free[v_products[v_at]])
-      end;
+      while v_code is null and v_at <= v_to loop
+        if p_line_units[v_at] > v_free[v_products[v_at]] then
+          v_code := 'insufficient_inventory';
+        else
+          v_at := v_at + 1;
+        end if;
+      end loop;
+      if v_code is null then
+        for i in v_from .. v_to loop
+          v_free[v_products[i]] := v_free[v_products[i]] - p_line_units[i];
+          v_used[v_products[i]] := v_used[v_products[i]] + p_line_units[i];
+          if v_pairs[i] is not null then
+            v_given[v_pairs[i]] := v_given[v_pairs[i]] + p_line_units[i];
+          end if;
+        end loop;
+        if v_customer_number is not null then
+          v_opened[v_customer_number] := v_opened[v_customer_number] + 1;
+        end if;
+        amounts_minor[p_line_owners[v_from]] := v_amount;
+        currencies[p_line_owners[v_from]] := v_currencies[v_products[v_from]];
+      else
+        failure_codes[p_line_owners[v_from]] := v_code;
+        failure_details[p_line_owners[v_from]] := case v_code
+          when 'too_many_open_checkouts' then jsonb_build_object(
+            'open_checkouts', v_open, 'open_checkouts_max', v_open_max)
+          when 'purchase_limit_reached' then jsonb_build_object(
+            'drop_product_id', p_line_product_ids[v_at], 'product_name', v_product.names[v_products[v_at]],
+            'requested', p_line_units[v_at], 'max_per_customer', v_limits[v_products[v_at]],
+            'already', v_taken[v_at] + coalesce(v_given[v_pairs[v_at]], 0))
+          else jsonb_build_object(
+            'drop_product_id', p_line_product_ids[v_at], 'product_name', v_product.names[v_products[v_at]],
+            'requested', p_line_units[v_at], 'available', v_free[v_products[v_at]])
+        end;
+      end if;
     end if;
     v_from := v_to + 1;
   end loop;
@@ -806,7 +850,7 @@ begin
   where p.id = used.id and used.units > 0;
 end
 $function$;
-comment on function _claim_batch(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT failure_codes text[], OUT failure_details jsonb[]) is NULL;
+comment on function _claim_batch(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[], OUT failure_codes text[], OUT failure_details jsonb[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public._count_open_checkouts(p_customer_ids text[], p_now timestamp with time zone)
  RETURNS TABLE(customer_id text, open_checkouts integer)
@@ -869,30 +913,20 @@ CREATE OR REPLACE FUNCTION public._decide_batch(p_customer_ids text[], p_line_ow
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
 AS $function$
 declare
-  v_owners integer[];
-  v_product_ids uuid[];
-  v_units integer[];
+  v_owner integer;
+  v_code text;
+  v_detail jsonb;
 begin
-  select q.amounts_minor, q.currencies into amounts_minor, currencies
-  from _quote_batch(cardinality(p_customer_ids), p_line_owners, p_line_product_ids, p_line_units, p_now) q;
-  select array_agg(l.owner), array_agg(l.id), array_agg(l.units)
-  into v_owners, v_product_ids, v_units
-  from unnest(p_line_owners, p_line_product_ids, p_line_units) as l (owner, id, units)
-  join unnest(amounts_minor) with ordinality as m (amount_minor, position)
-    on m.position = l.owner and m.amount_minor is not null;
-  if v_owners is not null then
-    select c.failure_codes, c.failure_details into failure_codes, failure_details
-    from _claim_batch(p_customer_ids, v_owners, v_product_ids, v_units, p_now) c;
-  end if;
-  select
-    array_agg(case when m.failure_code is null then m.amount_minor end order by m.position),
-    array_agg(coalesce(m.failure_code, q.failure_code) order by m.position),
-    array_agg(coalesce(m.failure_detail, q.failure_detail) order by m.position)
-  into amounts_minor, failure_codes, failure_details
-  from unnest(amounts_minor, failure_codes, failure_details) with ordinality
-    as m (amount_minor, failure_code, failure_detail, position)
-  left join _refusals(amounts_minor, p_line_owners, p_line_product_ids, p_line_units, p_now) q
-    on q.owner = m.position;
+  select c.amounts_minor, c.currencies, c.failure_codes, c.failure_details
+  into amounts_minor, currencies, failure_codes, failure_details
+  from _claim_batch(p_customer_ids, p_line_owners, p_line_product_ids, p_line_units, p_now) c;
+  for v_owner, v_code, v_detail in
+    select q.owner, q.failure_code, q.failure_detail
+    from _refusals(amounts_minor, failure_codes, p_line_owners, p_line_product_ids, p_line_units, p_now) q
+  loop
+    failure_codes[v_owner] := v_code;
+    failure_details[v_owner] := v_detail;
+  end loop;
 end
 $function$;
 comment on function _decide_batch(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[], OUT failure_codes text[], OUT failure_details jsonb[]) is NULL;
@@ -1218,7 +1252,7 @@ end
 $function$;
 comment on function _lock_products(p_product_ids uuid[]) is NULL;
 
-CREATE OR REPLACE FUNCTION public._number_lines(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT owners integer[], OUT units integer[], OUT products integer[], OUT customers integer[], OUT pairs integer[], OUT taken integer[], OUT open_checkouts integer[])
+CREATE OR REPLACE FUNCTION public._number_customers(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_now timestamp with time zone, OUT customers integer[], OUT pairs integer[], OUT taken integer[], OUT open_checkouts integer[])
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1226,32 +1260,36 @@ AS $function$
 declare
   v_customer_ids text[] := array(select distinct id from unnest(p_customer_ids) as id where id is not null);
 begin
+  if v_customer_ids = '{}' then
+    customers := array_fill(null::integer, array[cardinality(p_line_owners)]);
+    pairs := customers;
+    taken := array_fill(0, array[cardinality(p_line_owners)]);
+    open_checkouts := taken;
+    return;
+  end if;
   with line as (
-    select l.owner, l.product_id, l.units, m.customer_id
-    from unnest(p_line_owners, p_line_product_ids, p_line_units) as l (owner, product_id, units)
+    select l.position, l.product_id, m.customer_id
+    from unnest(p_line_owners, p_line_product_ids) with ordinality as l (owner, product_id, position)
     join unnest(p_customer_ids) with ordinality as m (customer_id, position) on m.position = l.owner
   ), numbered as (
     select
       line.*,
-      dense_rank() over (order by line.product_id)::integer as product,
       case when customer_id is not null then dense_rank() over (order by customer_id)::integer end as customer,
       case when customer_id is not null then dense_rank() over (order by customer_id, product_id)::integer end as pair
     from line
   )
   select
-    array_agg(n.owner order by n.owner, n.product), array_agg(n.units order by n.owner, n.product),
-    array_agg(n.product order by n.owner, n.product), array_agg(n.customer order by n.owner, n.product),
-    array_agg(n.pair order by n.owner, n.product), array_agg(coalesce(t.units, 0) order by n.owner, n.product),
-    array_agg(coalesce(o.open_checkouts, 0) order by n.owner, n.product)
-  into owners, units, products, customers, pairs, taken, open_checkouts
+    array_agg(n.customer order by n.position), array_agg(n.pair order by n.position),
+    array_agg(coalesce(t.units, 0) order by n.position), array_agg(coalesce(o.open_checkouts, 0) order by n.position)
+  into customers, pairs, taken, open_checkouts
   from numbered n
-  join drop_products p on p.id = n.product_id
+  left join drop_products p on p.id = n.product_id
   left join _count_units(v_customer_ids) t
     on t.customer_id = n.customer_id and t.drop_product_id = n.product_id and p.max_per_customer is not null
   left join _count_open_checkouts(v_customer_ids, p_now) o on o.customer_id = n.customer_id;
 end
 $function$;
-comment on function _number_lines(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT owners integer[], OUT units integer[], OUT products integer[], OUT customers integer[], OUT pairs integer[], OUT taken integer[], OUT open_checkouts integer[]) is NULL;
+comment on function _number_customers(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_now timestamp with time zone, OUT customers integer[], OUT pairs integer[], OUT taken integer[], OUT open_checkouts integer[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public._open_answer(p_checkout_id uuid, OUT outcome text, OUT status text, OUT failure_code text, OUT order_id uuid, OUT amount_minor bigint, OUT currency text, OUT payment_intent_id text, OUT opened_at_unix_seconds bigint, OUT reservation_ids uuid[])
  RETURNS record
@@ -1280,34 +1318,37 @@ comment on function _open_checkouts_over_max(p_customer_id text, p_now timestamp
 
 CREATE OR REPLACE FUNCTION public._open_verdicts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_quantities integer[])
  RETURNS text[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
 AS $function$
-  select array_agg(
-    case
-      when b.position > b.first_position or b.fingerprint is distinct from coalesce(c.request_fingerprint, b.fingerprint)
-        then 'single'
-      when c.id is not null then 'known'
-      when b.id is null or b.fingerprint is null or length(b.customer_id) not between 1 and 200
-        or coalesce(least(b.window_seconds, b.attempts_max), 0) < 1 or coalesce(b.grace_seconds, -1) < 0
-        or l.is_sound is not true then 'single'
-      else 'fresh'
-    end order by b.position)
-  from (
-    select m.*, min(m.position) over (partition by m.id) as first_position
+declare
+  v_twice uuid[] := array(select id from unnest(p_checkout_ids) as id group by id having count(*) > 1);
+begin
+  return (
+    select array_agg(
+      case
+        when m.id = any (v_twice) and m.position > array_position(p_checkout_ids, m.id) then 'single'
+        when m.fingerprint is distinct from coalesce(c.request_fingerprint, m.fingerprint) then 'single'
+        when c.id is not null then 'known'
+        when m.id is null or m.fingerprint is null or length(m.customer_id) not between 1 and 200
+          or coalesce(least(m.window_seconds, m.attempts_max), 0) < 1 or coalesce(m.grace_seconds, -1) < 0
+          or l.is_sound is not true then 'single'
+        else 'fresh'
+      end order by m.position)
     from unnest(
       p_checkout_ids, p_request_fingerprints, p_customer_ids, p_window_seconds, p_reclaim_grace_seconds,
       p_payment_attempts_max
     ) with ordinality as m (id, fingerprint, customer_id, window_seconds, grace_seconds, attempts_max, position)
-  ) as b
-  left join checkouts c on c.id = b.id
-  left join (
-    select owner,
-      count(*) <= 200 and bool_and(coalesce(product_id is not null and quantity between 1 and 1000000, false)) as is_sound
-    from unnest(p_line_owners, p_line_product_ids, p_line_quantities) as line (owner, product_id, quantity)
-    group by owner
-  ) as l on l.owner = b.position;
+    left join checkouts c on c.id = m.id
+    left join (
+      select owner,
+        count(*) <= 200
+          and bool_and(coalesce(product_id is not null and quantity between 1 and 1000000, false)) as is_sound
+      from unnest(p_line_owners, p_line_product_ids, p_line_quantities) as line (owner, product_id, quantity)
+      group by owner
+    ) as l on l.owner = m.position);
+end
 $function$;
 comment on function _open_verdicts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_quantities integer[]) is NULL;
 
@@ -1399,31 +1440,6 @@ begin
 end
 $function$;
 comment on function _put_back(p_product_ids uuid[], p_quantities integer[], p_count integer) is NULL;
-
-CREATE OR REPLACE FUNCTION public._quote_batch(p_count integer, p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[])
- RETURNS record
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-AS $function$
-  select
-    array_agg(q.amount_minor order by m.position),
-    array_agg(q.currency order by m.position)
-  from generate_series(1, p_count) as m (position)
-  left join (
-    select line.owner, sum(p.unit_price_minor * line.units)::bigint as amount_minor, min(d.currency) as currency
-    from unnest(p_line_owners, p_line_product_ids, p_line_units) as line (owner, product_id, units)
-    left join drop_products p on p.id = line.product_id
-    left join drops d on d.id = p.drop_id
-    left join currencies c on c.code = d.currency
-    group by line.owner
-    having count(*) = count(p.id)
-      and count(distinct d.currency) = 1
-      and bool_and(d.opens_at <= p_now and p_now < coalesce(d.closes_at, 'infinity'))
-      and sum(p.unit_price_minor * line.units) between min(c.amount_minor_min) and min(c.amount_minor_max)
-  ) as q on q.owner = m.position;
-$function$;
-comment on function _quote_batch(p_count integer, p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public._quote_lines(p_product_ids uuid[], p_quantities integer[], p_now timestamp with time zone, OUT failure_code text, OUT failure_detail jsonb, OUT amount_minor bigint, OUT currency text)
  RETURNS record
@@ -1563,7 +1579,7 @@ end
 $function$;
 comment on function _record_dispute(p_checkout_id uuid, p_disputed_at timestamp with time zone) is NULL;
 
-CREATE OR REPLACE FUNCTION public._refusals(p_amounts_minor bigint[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone)
+CREATE OR REPLACE FUNCTION public._refusals(p_amounts_minor bigint[], p_failure_codes text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone)
  RETURNS TABLE(owner integer, failure_code text, failure_detail jsonb)
  LANGUAGE sql
  STABLE
@@ -1573,12 +1589,13 @@ AS $function$
   from (
     select l.owner, array_agg(l.id order by l.id) as ids, array_agg(l.units order by l.id) as units
     from unnest(p_line_owners, p_line_product_ids, p_line_units) as l (owner, id, units)
-    where p_amounts_minor[l.owner] is null
+    where p_amounts_minor[l.owner] is null and p_failure_codes[l.owner] is null
     group by l.owner
   ) as unpriced
-  cross join lateral _quote_lines(unpriced.ids, unpriced.units, p_now) as q;
+  cross join lateral _quote_lines(unpriced.ids, unpriced.units, p_now) as q
+  where q.failure_code is not null;
 $function$;
-comment on function _refusals(p_amounts_minor bigint[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone) is NULL;
+comment on function _refusals(p_amounts_minor bigint[], p_failure_codes text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone) is NULL;
 
 CREATE OR REPLACE FUNCTION public._release_own_holds(p_checkout_id uuid, p_status text)
  RETURNS integer
@@ -1808,54 +1825,55 @@ AS $function$
 $function$;
 comment on function _units_out(p_checkout_id uuid, OUT drop_product_id uuid, OUT units integer) is NULL;
 
-CREATE OR REPLACE FUNCTION public._write_checkouts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_amounts_minor bigint[], p_currencies text[], p_failure_codes text[], p_failure_details jsonb[], p_window_seconds integer[], p_payment_attempts_max integer[], p_now timestamp with time zone)
- RETURNS void
+CREATE OR REPLACE FUNCTION public._write_batch(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_amounts_minor bigint[], p_currencies text[], p_failure_codes text[], p_failure_details jsonb[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone)
+ RETURNS TABLE(member bigint, reservation_ids uuid[])
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
 AS $function$
-  insert into checkouts
-    (id, request_fingerprint, customer_id, opened_at, status, amount_minor, currency, window_seconds,
-     payment_attempts_max, expires_at)
-  select
-    m.id, m.fingerprint, m.customer_id, p_now, 'opening', m.amount_minor, m.currency, m.window_seconds, m.attempts_max,
-    p_now + make_interval(secs => m.window_seconds)
-  from unnest(
-    p_checkout_ids, p_request_fingerprints, p_customer_ids, p_amounts_minor, p_currencies, p_window_seconds,
-    p_payment_attempts_max
-  ) as m (id, fingerprint, customer_id, amount_minor, currency, window_seconds, attempts_max)
-  where m.amount_minor is not null;
-
-  insert into checkouts (id, request_fingerprint, customer_id, opened_at, status, failure_code, failure_detail)
-  select m.id, m.fingerprint, m.customer_id, p_now, 'refused', m.failure_code, m.failure_detail
-  from unnest(p_checkout_ids, p_request_fingerprints, p_customer_ids, p_failure_codes, p_failure_details)
-    as m (id, fingerprint, customer_id, failure_code, failure_detail)
-  where m.failure_code is not null;
+  with refused as (
+    insert into checkouts (id, request_fingerprint, customer_id, opened_at, status, failure_code, failure_detail)
+    select m.id, m.fingerprint, m.customer_id, p_now, 'refused', m.failure_code, m.failure_detail
+    from unnest(p_checkout_ids, p_request_fingerprints, p_customer_ids, p_failure_codes, p_failure_details)
+      as m (id, fingerprint, customer_id, failure_code, failure_detail)
+    where m.failure_code is not null
+  ), opened as materialized (
+    select m.*, p_now + make_interval(secs => m.window_seconds) as expires_at
+    from unnest(
+      p_checkout_ids, p_request_fingerprints, p_customer_ids, p_window_seconds, p_reclaim_grace_seconds,
+      p_payment_attempts_max, p_amounts_minor, p_currencies
+    ) with ordinality as m (
+      id, fingerprint, customer_id, window_seconds, grace_seconds, attempts_max, amount_minor, currency, member)
+    where m.amount_minor is not null
+  ), written as (
+    insert into checkouts
+      (id, request_fingerprint, customer_id, opened_at, status, amount_minor, currency, window_seconds,
+       payment_attempts_max, expires_at)
+    select id, fingerprint, customer_id, p_now, 'opening', amount_minor, currency, window_seconds, attempts_max, expires_at
+    from opened
+  ), line as materialized (
+    select o.member, o.id as checkout_id, l.product_id, l.units, o.expires_at, o.grace_seconds
+    from unnest(p_line_owners, p_line_product_ids, p_line_units) as l (owner, product_id, units)
+    join opened o on o.member = l.owner
+  ), priced as (
+    insert into checkout_lines (checkout_id, drop_product_id, product_name, unit_price_minor, quantity)
+    select line.checkout_id, p.id, p.name, p.unit_price_minor, line.units
+    from line
+    join (select * from drop_products where id = any (p_line_product_ids)) p on p.id = line.product_id
+  ), held as (
+    insert into inventory_reservations
+      (drop_product_id, quantity, payment_intent_id, expires_at, created_at, checkout_id, reclaim_after)
+    select
+      product_id, units, 'checkout:' || checkout_id, expires_at, p_now, checkout_id,
+      expires_at + make_interval(secs => grace_seconds)
+    from line
+    returning id, checkout_id, drop_product_id
+  )
+  select o.member, array_agg(h.id order by h.drop_product_id)
+  from held h
+  join opened o on o.id = h.checkout_id
+  group by o.member;
 $function$;
-comment on function _write_checkouts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_amounts_minor bigint[], p_currencies text[], p_failure_codes text[], p_failure_details jsonb[], p_window_seconds integer[], p_payment_attempts_max integer[], p_now timestamp with time zone) is NULL;
-
-CREATE OR REPLACE FUNCTION public._write_lines(p_checkout_ids uuid[], p_amounts_minor bigint[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone)
- RETURNS void
- LANGUAGE sql
- SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-AS $function$
-  insert into checkout_lines (checkout_id, drop_product_id, product_name, unit_price_minor, quantity)
-  select m.id, p.id, p.name, p.unit_price_minor, line.units
-  from unnest(p_line_owners, p_line_product_ids, p_line_units) as line (owner, product_id, units)
-  join unnest(p_checkout_ids, p_amounts_minor) with ordinality as m (id, amount_minor, position)
-    on m.position = line.owner and m.amount_minor is not null
-  join drop_products p on p.id = line.product_id;
-
-  insert into inventory_reservations
-    (drop_product_id, quantity, payment_intent_id, expires_at, created_at, checkout_id, reclaim_after)
-  select
-    line.product_id, line.units, 'checkout:' || m.id, p_now + make_interval(secs => m.window_seconds), p_now, m.id,
-    p_now + make_interval(secs => m.window_seconds) + make_interval(secs => m.grace_seconds)
-  from unnest(p_line_owners, p_line_product_ids, p_line_units) as line (owner, product_id, units)
-  join unnest(p_checkout_ids, p_amounts_minor, p_window_seconds, p_reclaim_grace_seconds) with ordinality
-    as m (id, amount_minor, window_seconds, grace_seconds, position)
-    on m.position = line.owner and m.amount_minor is not null;
-$function$;
-comment on function _write_lines(p_checkout_ids uuid[], p_amounts_minor bigint[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone) is NULL;
+comment on function _write_batch(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_amounts_minor bigint[], p_currencies text[], p_failure_codes text[], p_failure_details jsonb[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone) is NULL;
 
 CREATE OR REPLACE FUNCTION public.adjust_total_inventory(p_request_key text, p_drop_product_id uuid, p_units integer, p_who text, p_why text, OUT total integer, OUT available integer)
  RETURNS record
@@ -2010,6 +2028,40 @@ begin
 end
 $function$;
 comment on function checkouts_guard() is NULL;
+
+CREATE OR REPLACE FUNCTION public.checkouts_must_exist()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+declare
+  v_stray uuid := (
+    select w.checkout_id from written w
+    where w.checkout_id is not null and not exists (select 1 from checkouts c where c.id = w.checkout_id)
+    limit 1);
+begin
+  if v_stray is not null then
+    raise exception using
+      errcode = 'foreign_key_violation', message = format('%s refers to a checkout that is not there', tg_table_name),
+      detail = v_stray::text;
+  end if;
+  return null;
+end
+$function$;
+comment on function checkouts_must_exist() is NULL;
+
+CREATE OR REPLACE FUNCTION public.checkouts_refuse_delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HF010', message = 'a checkout cannot be deleted';
+end
+$function$;
+comment on function checkouts_refuse_delete() is NULL;
 
 CREATE OR REPLACE FUNCTION public.cleanup_expired_reservations()
  RETURNS integer
@@ -2490,7 +2542,7 @@ begin
   from (
     select line.owner, line.id, sum(line.quantity)::integer as units
     from unnest(p_line_owners, p_line_product_ids, p_line_quantities) as line (owner, id, quantity)
-    join unnest(v_verdicts) with ordinality as m (verdict, position) on m.position = line.owner and m.verdict = 'fresh'
+    where v_verdicts[line.owner] = 'fresh'
     group by line.owner, line.id
   ) as l;
   if v_owners is not null then
@@ -2501,17 +2553,34 @@ begin
     select d.amounts_minor, d.currencies, d.failure_codes, d.failure_details
     into v_amounts, v_currencies, v_codes, v_details
     from _decide_batch(p_customer_ids, v_owners, v_ids, v_units, v_now) d;
-    perform _write_checkouts(
-      p_checkout_ids, p_request_fingerprints, p_customer_ids, v_amounts, v_currencies, v_codes, v_details,
-      p_window_seconds, p_payment_attempts_max, v_now);
-    perform _write_lines(
-      p_checkout_ids, v_amounts, p_window_seconds, p_reclaim_grace_seconds, v_owners, v_ids, v_units, v_now);
   end if;
+  -- Known members are read from their rows, the others are what is being written.
   return query
-    select m.position::integer, coalesce(a.outcome, 'single'), a.status, a.failure_code, a.order_id, a.amount_minor,
-      a.currency, a.payment_intent_id, a.opened_at_unix_seconds, a.reservation_ids
-    from unnest(p_checkout_ids, v_verdicts) with ordinality as m (id, verdict, position)
-    left join checkout_open_answers a on a.checkout_id = m.id and m.verdict <> 'single'
+    select
+      m.position::integer,
+      case
+        when m.verdict = 'known' then a.outcome
+        when m.amount_minor is not null then 'opened'
+        when m.failure_code is not null then 'closed'
+        else 'single'
+      end,
+      coalesce(a.status, case when m.amount_minor is not null then 'opening' when m.failure_code is not null then 'refused' end),
+      coalesce(a.failure_code, m.failure_code),
+      a.order_id,
+      coalesce(a.amount_minor, m.amount_minor),
+      coalesce(a.currency, m.currency),
+      a.payment_intent_id,
+      coalesce(
+        a.opened_at_unix_seconds,
+        case when coalesce(m.currency, m.failure_code) is not null then floor(extract(epoch from v_now))::bigint end),
+      coalesce(a.reservation_ids, w.reservation_ids, case when m.failure_code is not null then '{}'::uuid[] end)
+    from unnest(p_checkout_ids, v_verdicts, v_amounts, v_currencies, v_codes) with ordinality
+      as m (id, verdict, amount_minor, currency, failure_code, position)
+    left join checkout_open_answers a on a.checkout_id = m.id and m.verdict = 'known'
+    left join _write_batch(
+      p_checkout_ids, p_request_fingerprints, p_customer_ids, p_window_seconds, p_reclaim_grace_seconds,
+      p_payment_attempts_max, v_amounts, v_currencies, v_codes, v_details, v_owners, v_ids, v_units, v_now
+    ) w on w.member = m.position
     order by m.position;
 end
 $function$;
@@ -2937,9 +3006,13 @@ comment on function take_unjudged_events(p_wait_seconds integer, p_tries_max int
 
 -- triggers
 
+CREATE TRIGGER checkout_lines_100_checkout AFTER INSERT ON checkout_lines REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION checkouts_must_exist();
+
 CREATE TRIGGER checkouts_100_guard BEFORE UPDATE ON checkouts FOR EACH ROW EXECUTE FUNCTION checkouts_guard();
 
 CREATE TRIGGER checkouts_100_guard_insert BEFORE INSERT ON checkouts FOR EACH ROW WHEN (new.status <> 'opening'::text OR new.closed_at IS NOT NULL) EXECUTE FUNCTION checkouts_guard();
+
+CREATE TRIGGER checkouts_100_refuse_delete BEFORE DELETE ON checkouts FOR EACH STATEMENT EXECUTE FUNCTION checkouts_refuse_delete();
 
 CREATE TRIGGER drop_products_100_follow_total_insert BEFORE INSERT ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_follow_total();
 
@@ -2950,6 +3023,8 @@ CREATE TRIGGER drop_products_100_refuse_delete BEFORE DELETE ON drop_products FO
 CREATE TRIGGER drop_products_900_journal_insert AFTER INSERT ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_journal_total();
 
 CREATE TRIGGER drop_products_900_journal_update AFTER UPDATE OF total_inventory ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_journal_total();
+
+CREATE TRIGGER inventory_reservations_100_checkout AFTER INSERT ON inventory_reservations REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION checkouts_must_exist();
 
 CREATE TRIGGER inventory_reservations_100_guard BEFORE UPDATE ON inventory_reservations FOR EACH ROW EXECUTE FUNCTION inventory_reservations_guard();
 

@@ -28,12 +28,21 @@ export interface BenchDatabase {
 /** A caller at the end of a queue of a thousand waits for seconds: that is to be measured, not cut off. */
 const PATIENCE_MS = 60_000;
 
+/** Of the callers that have a connection each; what the run itself needs comes on top. */
+export const BARE_CONNECTIONS_MAX = 256;
+
 /** Starts it. A run that is killed takes it along. */
 export async function startBenchServer(log: (line: string) => void): Promise<BenchServer> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
   chmodSync(folder, 0o711); // PostgreSQL's user must get through
   const guardian = startGuardian();
-  const postgres = await startPostgres({ dataDir: folder, port: 0, guardian, log });
+  const postgres = await startPostgres({
+    dataDir: folder,
+    port: 0,
+    connectionsMax: BARE_CONNECTIONS_MAX + 50,
+    guardian,
+    log,
+  });
   return {
     createDatabase: () => createDatabase(postgres.url),
     stop: async () => {

@@ -4,6 +4,8 @@ import { randomUUID } from 'node:crypto';
 
 import { createCheckoutBatches } from '../../db/checkout-batches';
 import { openCheckout } from '../../db/checkouts';
+import { createBareBatch } from './bare-batch';
+import { BARE_CONNECTIONS_MAX } from './cluster';
 import type { BenchDatabase, BenchServer } from './cluster';
 import { createProducts, order } from './fixtures';
 import { median, medianLoad, rotated, runCallers } from './load';
@@ -23,26 +25,27 @@ export interface VariantLoad extends Load {
 
 type Act = (caller: number) => Promise<unknown>;
 
-/** Below the server's 200: what the run itself needs must fit as well. */
-const CONNECTIONS_MAX = 180;
 const CALLERS = [1, 16, 64, 256, 1_000] as const;
 
 /** One product, one unit an order. The last variant is the bare UPDATE with a connection for every caller. */
 export async function measureHotProduct(server: BenchServer, turns: Turns): Promise<VariantLoad[]> {
   const database = await server.createDatabase();
   try {
-    const [batched, reserved, pooled, crowded] = (await createProducts(database.pool, 4)) as [
+    const [batched, bare, reserved, pooled, crowded] = (await createProducts(database.pool, 5)) as [
+      string,
       string,
       string,
       string,
       string,
     ];
     const batches = createCheckoutBatches(database.pool);
+    const bareBatch = await createBareBatch(database.pool);
     const results: VariantLoad[] = [];
     for (const callers of CALLERS) {
-      const crowd = database.connect({ max: Math.min(callers, CONNECTIONS_MAX) });
+      const crowd = database.connect({ max: Math.min(callers, BARE_CONNECTIONS_MAX) });
       const variants: [string, Act][] = [
         ['batched open, pool of 8', () => batches.openCheckout(order(batched))],
+        ['bare batch (bench only), pool of 8', () => bareBatch.call({ key: randomUUID(), productId: bare })],
         ['reserve_inventory_for_payment, pool of 8', () => reserve(database, reserved)],
         ['bare UPDATE, pool of 8', () => database.pool.query(BARE_UPDATE, [pooled])],
         ['bare UPDATE, a connection each', () => crowd.query(BARE_UPDATE, [crowded])],

@@ -54,7 +54,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     fault: 'a batch gives units without asking whether they are free',
-    edits: [{ of: '_claim_batch', find: 'v_units[v_at] > v_free[v_products[v_at]]', replace: 'false' }],
+    edits: [{ of: '_claim_batch', find: 'p_line_units[v_at] > v_free[v_products[v_at]]', replace: 'false' }],
     file: 'batch-open.test.ts',
     test: 'first come, first served: a large order that is short does not stop a small one behind it',
   },

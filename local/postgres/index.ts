@@ -18,6 +18,8 @@ export interface PostgresOptions {
   log: (line: string) => void;
   /** False gives up durability for speed; for clusters that are thrown away. Default true. */
   durable?: boolean;
+  /** Default 200. */
+  connectionsMax?: number;
   /** Told to end the server when this process dies. */
   guardian?: Guardian;
 }
@@ -56,6 +58,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     place,
     port,
     durable,
+    connectionsMax: options.connectionsMax,
     guardian: options.guardian,
     log,
   });

@@ -20,6 +20,7 @@ export interface Launch {
   place: string;
   port: number;
   durable: boolean;
+  connectionsMax: number | undefined;
   guardian: Guardian | undefined;
   log: (line: string) => void;
 }
@@ -97,7 +98,7 @@ function settings(options: Launch): string[] {
     port: String(options.port),
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '', // a socket's path may be at most 107 bytes long; data folders are not
-    max_connections: '200',
+    max_connections: String(options.connectionsMax ?? 200),
     log_checkpoints: 'off',
     log_min_messages: 'warning',
     // fsync off loses data when the machine stops, which a cluster that is thrown away does not mind; and the errors that
