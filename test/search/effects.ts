@@ -286,13 +286,11 @@ function capture(at: At, n: number, pc: string): void {
     else goOn(at, w, '');
   };
   if (pc === '') {
-    const read = (w: World, reply: string) => (reply === 'ok' ? done(w, 'captured') : goOn(at, w, 'look'));
-    post(
-      at,
-      { op: 'capture', intent: buyerIn(at.world, at.b).row.bound ?? -1, key: keyOf(at, 'capture', n) },
-      read,
-      failed,
-    );
+    const read = (w: World, reply: string) =>
+      reply === 'ok' ? done(w, 'captured') : goOn(at, w, 'look', 'refused');
+    const intent = buyerIn(at.world, at.b).row.bound ?? -1;
+    const lost = (w: World) => goOn(at, w, 'look', 'lost');
+    post(at, { op: 'capture', intent, key: keyOf(at, 'capture', n) }, read, lost);
     trouble(at, 'not taken', (w) => done(w, 'not_taken'));
     trouble(at, 'bank refuses', (w) => {
       buyerIn(w, at.b).isGivenUp = true;
@@ -303,8 +301,9 @@ function capture(at: At, n: number, pc: string): void {
     move(at, '', (w) => {
       const buyer = buyerIn(w, at.b);
       const { status } = intentOf(buyer, buyer.row.bound);
-      if (status === 'requires_capture') unproven(w, 'again');
-      else judge(w, status);
+      if (status !== 'requires_capture') judge(w, status);
+      else if (actorIn(w, at.b, at.who).seen === 'lost') failed(w);
+      else unproven(w, 'again');
     });
     trouble(at, 'crash', (w) => goOn(at, w, ''));
   }
