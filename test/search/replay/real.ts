@@ -73,11 +73,17 @@ export class Real {
       policy: { windowSeconds: 300, paymentAttemptsMax: 2, reclaimGraceSeconds: GRACE_SECONDS, endPaymentPauseMaxSeconds: 5, captureMethod: this.captureMethod },
       holdMaxSeconds: 86_400,
       paymentMethodTypes: isManual ? ['card'] : ['card', 'us_bank_account'],
+      createsPerSecond: 1_000,
+      reservations: () => 'on',
+      settlement: () => 'on',
       runs: {
         startSettlement: () => Promise.resolve(),
         isCheckoutRunning: () => Promise.resolve(false),
         signalCheckout: () => Promise.resolve(false),
         askCheckout: () => Promise.resolve(false),
+        cancelByOperator: () => Promise.resolve(null),
+        extendCheckout: () => Promise.resolve(null),
+        readCheckoutRun: () => Promise.resolve({ state: 'unknown' }),
       },
     } as ActivityDeps; // prettier-ignore
   }
