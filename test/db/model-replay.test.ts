@@ -62,7 +62,7 @@ test(
     await Promise.all(lanes.map(walk));
     console.info(`seed ${SEED}: ${PATHS} paths, ${steps} steps, ${names.size} kinds of step`);
     // A generator that never gets anywhere would agree with anything.
-    expect(steps).toBeGreaterThan(PATHS * 10);
+    expect(steps).toBeGreaterThan(PATHS * 8);
     for (const name of ['run confirm', 'run release', 'run capture', 'run end_payment post', 'settle refund post', 'settle refund record'])
       expect([...names]).toContain(`n ${name}`); // prettier-ignore
   },
@@ -92,6 +92,7 @@ async function walkOne({ parts, dropId }: Lane, seed: number, names: Set<string>
     path.push(move.name);
     names.add(move.name.replaceAll(/\d/g, 'n'));
     await real.take(move.name, before, after);
+    if (real.isPathOver) break;
     world = after;
     const isLast = step === STEPS_MAX - 1;
     const isMoneyAsked = isLast || real.isStripeAsked;

@@ -146,6 +146,10 @@ function create(at: At, n: number, pc: string): void {
   const key = keyOf(at, 'create', n);
   const done = (w: World, created: Extract<Answer, { type: 'created' }>['created']) =>
     answer(at, w, { type: 'created', created });
+  const { row } = buyerIn(at.world, at.b);
+  if (pc === '' && row.status === 'opening' && at.world.nowMs >= row.expiresMs) {
+    return move(at, '', (w) => done(w, { outcome: 'too_late' }));
+  }
   if (pc === '') {
     const read = (w: World, reply: string) =>
       reply.startsWith('made') ? goOn(at, w, 'bind', reply.slice(5)) : goOn(at, w, 'list');
@@ -217,6 +221,7 @@ function endPayment(
   };
   const judge = (w: World, status: string) => {
     if (status === 'canceled' || status === 'succeeded') return done(w, status);
+    if (status === 'processing') stock.recordProcessing(buyerIn(w, at.b));
     return status === 'requires_capture' ? done(w, 'authorised') : unproven(w, 'kept');
   };
   const isCancellable = (status: string) =>

@@ -138,9 +138,9 @@ export function recordDecline(buyer: Buyer, eventId: string): number {
   return row.attempts.length;
 }
 
-export function recordProcessing(buyer: Buyer, eventId: string): void {
+export function recordProcessing(buyer: Buyer, ...eventIds: readonly string[]): void {
   if (buyer.row.status === 'awaiting_payment') buyer.row.status = 'payment_processing';
-  judge(buyer, [eventId]);
+  judge(buyer, eventIds);
 }
 
 /** What Stripe says of the refund that was decided; a failed one stays failed. */

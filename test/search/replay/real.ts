@@ -88,6 +88,8 @@ export class Real {
     } as ActivityDeps; // prettier-ignore
   }
 
+  /** What the path does next cannot be brought about here. */
+  isPathOver = false;
   /** Whether the last step went to the database, or to Stripe. */
   isDatabaseAsked = false;
   isStripeAsked = false;
@@ -366,7 +368,9 @@ export class Real {
       const attempt = this.start({ do: 'create', n, withinMs: 0 });
       this.attempts.late = attempt;
       await this.settleDown(attempt);
-      await this.answer(attempt, '', after.buyers[0]?.late !== null);
+      // The model's call has been under way since before the deadline; one that begins now is told that it is too late.
+      if (attempt.isOver) this.isPathOver = true;
+      else await this.answer(attempt, '', after.buyers[0]?.late !== null);
       return;
     }
     const attempt = this.attempts.late as Attempt;
