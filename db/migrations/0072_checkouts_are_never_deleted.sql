@@ -1,11 +1,3 @@
--- What every opened line pays again and again, for less.
-
--- One index serves what two did: the unique one begins with payment_intent_id.
-alter table inventory_reservations drop constraint inventory_reservations_payment_intent_id_drop_product_id_key;
-drop index idx_inventory_reservations_payment_intent;
-create unique index idx_inventory_reservations_payment_intent
-  on inventory_reservations (payment_intent_id, drop_product_id);
-
 -- The references to checkouts are checked once per statement instead of once per row: the checks were a fifth of a batch. What
 -- makes that safe: a checkout is never deleted, and its id never changes (checkouts_guard, inventory_reservations_guard).
 create function checkouts_refuse_delete() returns trigger
@@ -39,11 +31,4 @@ begin
   return null;
 end
 $$;
-alter table checkout_lines drop constraint checkout_lines_checkout_id_fkey;
-create trigger checkout_lines_100_checkout after insert on checkout_lines
-  referencing new table as written for each statement execute function checkouts_must_exist();
-alter table inventory_reservations drop constraint inventory_reservations_checkout_id_fkey;
-create trigger inventory_reservations_100_checkout after insert on inventory_reservations
-  referencing new table as written for each statement execute function checkouts_must_exist();
-
 revoke execute on all functions in schema public from public;
