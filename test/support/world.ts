@@ -16,6 +16,7 @@ import { createStreams } from '../../api/streams';
 import type { ApiSettings } from '../../api/deps';
 import type { CheckoutPolicy } from '../../contracts/checkout';
 import { checkoutWorkflowId } from '../../contracts/ids';
+import { MAIN_TASK_QUEUE } from '../../contracts/messages';
 import { createCheckoutBatches } from '../../db/checkout-batches';
 import { startSimulator } from '../../local/stripe-simulator';
 import { createStripe } from '../../platform/stripe';
@@ -29,6 +30,7 @@ import { openEnvironment, requireEnv, type TemporalServer } from './temporal-env
 import { until } from './until';
 
 const SECRET_KEY = 'sk_test_simulator';
+const RUN_MS = 90_000;
 export const PUBLISHABLE_KEY = 'pk_test_simulator';
 export const ADMIN_TOKEN = 'admin-token-of-this-test';
 
@@ -171,6 +173,21 @@ export class World {
   /** Waits for the run's end. With the time-skipping server, waiting is what lets virtual time pass. */
   async finish(checkout: Pick<CreateBody, 'checkout_id'>): Promise<void> {
     await this.env.client.workflow.getHandle(checkoutWorkflowId(checkout.checkout_id)).result();
+  }
+
+  /**
+   * Runs a workflow that is about the real world to its end, in real time: waiting for a result lets the time-skipping server
+   * skip, and where activities take long it may skip past the run's own end.
+   */
+  async runInRealTime<T>(workflowType: string, workflowId: string, args: unknown[]): Promise<T> {
+    const { workflow } = this.env.client;
+    const handle = await workflow.start(workflowType, { workflowId, taskQueue: MAIN_TASK_QUEUE, args });
+    await until(
+      `${workflowType} to end`,
+      async () => (await handle.describe()).status.name !== 'RUNNING',
+      RUN_MS,
+    );
+    return (await handle.result()) as T;
   }
 
   reach(checkout: CreateBody, status: string): Promise<CheckoutBody> {

@@ -1,9 +1,9 @@
 // Not one webhook arrives. Every paid checkout is confirmed at the latest at its deadline; one whose worker was away past
 // everything, and whose run is gone, is found by reconciliation.
 import { checkoutWorkflowId } from '../../contracts/ids';
-import { MAIN_TASK_QUEUE } from '../../contracts/messages';
 import { loseLease, order, takeAll, type Placed } from '../support/orders';
 import { until } from '../support/until';
+import type { ReconcileReport } from '../../workflows/reconcile';
 import { World } from '../support/world';
 
 let world: World;
@@ -24,11 +24,9 @@ let runs = 0;
 /** Only what it reads of checkouts counts here: Stripe's list of events is as good as empty. */
 const reconcile = () => {
   runs += 1;
-  return world.env.client.workflow.execute('reconcile', {
-    workflowId: `reconcile-lost-${runs}`,
-    taskQueue: MAIN_TASK_QUEUE,
-    args: [{ listedAgeSeconds: 120 }],
-  });
+  return world.runInRealTime<ReconcileReport>('reconcile', `reconcile-lost-${runs}`, [
+    { listedAgeSeconds: 120 },
+  ]);
 };
 
 test('paid at once, after a declined card, after 3D Secure: confirmed at the deadline, without any event', async () => {

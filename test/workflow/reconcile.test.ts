@@ -1,10 +1,10 @@
 // No webhook, no run, nobody who asks: reconciliation finds what the world has lost.
 import { checkoutWorkflowId, settlementWorkflowId, stripeIdempotencyKey } from '../../contracts/ids';
-import { MAIN_TASK_QUEUE } from '../../contracts/messages';
 import { addProduct, order } from '../support/orders';
 import { reachOrder, refundOrder, stripeRefunds } from '../support/refunds';
 import type { CreateBody } from '../support/shop';
 import { until } from '../support/until';
+import type { ReconcileReport } from '../../workflows/reconcile';
 import { World } from '../support/world';
 
 let world: World;
@@ -30,11 +30,7 @@ let runs = 0;
 /** By default Stripe's lists are as good as empty: everything is younger than two minutes. */
 const reconcile = (listedAgeSeconds = 120) => {
   runs += 1;
-  return world.env.client.workflow.execute('reconcile', {
-    workflowId: `reconcile-${runs}`,
-    taskQueue: MAIN_TASK_QUEUE,
-    args: [{ listedAgeSeconds }],
-  });
+  return world.runInRealTime<ReconcileReport>('reconcile', `reconcile-${runs}`, [{ listedAgeSeconds }]);
 };
 
 test('a paid checkout whose run is gone is confirmed, and a second run finds nothing to do', async () => {

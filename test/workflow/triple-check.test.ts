@@ -1,9 +1,5 @@
 // Database row = workflow result = Stripe: silent where they agree, settled where that mends it, an incident where not.
-import {
-  MAIN_TASK_QUEUE,
-  TRIPLE_CHECK_WORKFLOW_TYPE,
-  type TripleCheckReport,
-} from '../../contracts/messages';
+import { TRIPLE_CHECK_WORKFLOW_TYPE, type TripleCheckReport } from '../../contracts/messages';
 import { order } from '../support/orders';
 import type { CreateBody } from '../support/shop';
 import { until } from '../support/until';
@@ -19,11 +15,7 @@ afterAll(() => world?.close());
 let runs = 0;
 const check = (): Promise<TripleCheckReport> => {
   runs += 1;
-  return world.env.client.workflow.execute(TRIPLE_CHECK_WORKFLOW_TYPE, {
-    workflowId: `triple-check-${runs}`,
-    taskQueue: MAIN_TASK_QUEUE,
-    args: [{ closedSeconds: 3_600 }],
-  });
+  return world.runInRealTime(TRIPLE_CHECK_WORKFLOW_TYPE, `triple-check-${runs}`, [{ closedSeconds: 3_600 }]);
 };
 
 /** The check leaves alone what closed within the last minute. */
