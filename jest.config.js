@@ -27,8 +27,7 @@ function project(displayName, servers) {
 }
 
 module.exports = {
-  // One more than the two cores CI has: many files wait for something most of their time.
-  maxWorkers: 3,
+  maxWorkers: 2,
   testTimeout: TIMEOUT_MS,
   projects: [
     project('unit', null),

@@ -35,7 +35,8 @@ beforeEach(() => {
 afterEach(async () => {
   for (const server of servers.splice(0)) {
     await server.stop();
-    rmSync(server.place, { recursive: true, force: true });
+    // A helper of the server may still be letting go of its last file.
+    rmSync(server.place, { recursive: true, force: true, maxRetries: 10 });
   }
   rmSync(folder, { recursive: true, force: true });
 });
