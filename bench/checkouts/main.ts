@@ -12,6 +12,7 @@ import type { Stack } from '../../test/support/stack';
 import { until } from '../../test/support/until';
 import { summarise } from '../inventory/load';
 import type { Load } from '../inventory/load';
+import { table } from '../table';
 
 const BUYERS = [1, 16, 64] as const;
 const CREATES_PER_SECOND = '500';
@@ -102,9 +103,8 @@ async function sell(stack: Stack, productId: string, buyers: number, seconds: nu
 }
 
 function render(rows: readonly Sales[]): string {
-  const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
-  return [
-    line([
+  return table(
+    [
       'buyers at once',
       'sales per second',
       'create p50 ms',
@@ -112,20 +112,17 @@ function render(rows: readonly Sales[]): string {
       'paid to confirmed p50 ms',
       'p99 ms',
       'refused',
+    ],
+    rows.map(({ buyers, perSecond, created, confirmed, refused }) => [
+      String(buyers),
+      perSecond.toFixed(1),
+      created.p50Ms.toFixed(0),
+      created.p99Ms.toFixed(0),
+      confirmed.p50Ms.toFixed(0),
+      confirmed.p99Ms.toFixed(0),
+      String(refused),
     ]),
-    line(Array.from({ length: 7 }, () => '---')),
-    ...rows.map(({ buyers, perSecond, created, confirmed, refused }) =>
-      line([
-        buyers,
-        perSecond.toFixed(1),
-        created.p50Ms.toFixed(0),
-        created.p99Ms.toFixed(0),
-        confirmed.p50Ms.toFixed(0),
-        confirmed.p99Ms.toFixed(0),
-        refused,
-      ]),
-    ),
-  ].join('\n');
+  );
 }
 
 main().catch((error: unknown) => {

@@ -1,4 +1,5 @@
 // The results as Markdown tables, the form docs/benchmarks.md has them in.
+import { table } from '../table';
 import type { Cleanup } from './cleanup';
 import type { VariantLoad } from './hot-products';
 import type { LiveHolds } from './live-holds';
@@ -100,11 +101,4 @@ function renderCleanup(cleanup: Cleanup): string {
       ["buyer's p99 during cleanup, ms", cleanup.buyerP99Ms.toFixed(1)],
     ],
   );
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((cell, n) => Math.max(cell.length, ...rows.map((row) => row[n]?.length ?? 0)));
-  const row = (cells: readonly string[]) =>
-    `| ${cells.map((cell, n) => cell.padEnd(widths[n] ?? 0)).join(' | ')} |`;
-  return [row(head), row(widths.map((width) => '-'.repeat(width))), ...rows.map(row)].join('\n');
 }

@@ -1,5 +1,7 @@
 // The results as the Markdown table that docs/benchmarks.md has: medians of the rounds.
+import { median } from '../inventory/load';
 import type { Machine } from '../inventory/machine';
+import { table } from '../table';
 
 export interface Turn {
   kind: 'drop' | 'checkout';
@@ -57,14 +59,10 @@ export function renderStreams({ machine, turns }: StreamResults): string {
     'API CPU %',
     'API MiB',
   ];
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [
     `PostgreSQL ${machine.postgres}, ${machine.cores} cores, Node ${machine.node}, smallest commit ${machine.commitMs.toFixed(2)} ms.`,
-    '',
-    line(head),
-    line(head.map(() => '---')),
-    ...rows.map(line),
-  ].join('\n');
+    table(head, rows),
+  ].join('\n\n');
 }
 
 function groups(turns: readonly Turn[]): Map<string, Turn[]> {
@@ -74,9 +72,4 @@ function groups(turns: readonly Turn[]): Map<string, Turn[]> {
     byKey.set(key, [...(byKey.get(key) ?? []), turn]);
   }
   return byKey;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
