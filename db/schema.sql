@@ -49,6 +49,7 @@ create table checkout_lines (
   quantity integer not null,
   constraint checkout_lines_quantity_check CHECK ((quantity > 0)),
   constraint checkout_lines_unit_price_minor_check CHECK ((unit_price_minor >= 0)),
+  constraint checkout_lines_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
   constraint checkout_lines_pkey PRIMARY KEY (checkout_id, drop_product_id)
 ) with (autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
@@ -200,6 +201,7 @@ create table inventory_reservations (
   constraint inventory_reservations_quantity_check CHECK ((quantity > 0)),
   constraint inventory_reservations_returned_ck CHECK ((((returned_quantity >= 0) AND (returned_quantity <= quantity)) AND ((returned_quantity = 0) OR (status = 'confirmed'::text)))),
   constraint inventory_reservations_status_check CHECK ((status = ANY (ARRAY['held'::text, 'confirmed'::text, 'released'::text, 'expired'::text]))),
+  constraint inventory_reservations_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
   constraint inventory_reservations_drop_product_id_fkey FOREIGN KEY (drop_product_id) REFERENCES drop_products(id) ON DELETE CASCADE,
   constraint inventory_reservations_pkey PRIMARY KEY (id)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
@@ -2238,40 +2240,6 @@ end
 $function$;
 comment on function checkouts_guard() is NULL;
 
-CREATE OR REPLACE FUNCTION public.checkouts_must_exist()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'public', 'pg_temp'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
-AS $function$
-declare
-  v_stray uuid := (
-    select w.checkout_id from written w
-    where w.checkout_id is not null and not exists (select 1 from checkouts c where c.id = w.checkout_id)
-    limit 1);
-begin
-  if v_stray is not null then
-    raise exception using
-      errcode = 'foreign_key_violation', message = format('%s refers to a checkout that is not there', tg_table_name),
-      detail = v_stray::text;
-  end if;
-  return null;
-end
-$function$;
-comment on function checkouts_must_exist() is NULL;
-
-CREATE OR REPLACE FUNCTION public.checkouts_refuse_delete()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HF010', message = 'a checkout cannot be deleted';
-end
-$function$;
-comment on function checkouts_refuse_delete() is NULL;
-
 CREATE OR REPLACE FUNCTION public.cleanup_expired_reservations()
  RETURNS integer
  LANGUAGE plpgsql
@@ -3344,13 +3312,9 @@ comment on function take_unjudged_events(p_wait_seconds integer, p_tries_max int
 
 CREATE TRIGGER admin_operations_100_guard BEFORE DELETE OR UPDATE ON admin_operations FOR EACH ROW EXECUTE FUNCTION admin_operations_guard();
 
-CREATE TRIGGER checkout_lines_100_checkout AFTER INSERT ON checkout_lines REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION checkouts_must_exist();
-
 CREATE TRIGGER checkouts_100_guard BEFORE UPDATE ON checkouts FOR EACH ROW EXECUTE FUNCTION checkouts_guard();
 
 CREATE TRIGGER checkouts_100_guard_insert BEFORE INSERT ON checkouts FOR EACH ROW WHEN (new.status <> 'opening'::text OR new.closed_at IS NOT NULL) EXECUTE FUNCTION checkouts_guard();
-
-CREATE TRIGGER checkouts_100_refuse_delete BEFORE DELETE ON checkouts FOR EACH STATEMENT EXECUTE FUNCTION checkouts_refuse_delete();
 
 CREATE TRIGGER drop_products_100_follow_total_insert BEFORE INSERT ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_follow_total();
 
@@ -3363,8 +3327,6 @@ CREATE TRIGGER drop_products_900_journal_insert AFTER INSERT ON drop_products FO
 CREATE TRIGGER drop_products_900_journal_update AFTER UPDATE OF total_inventory ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_journal_total();
 
 CREATE TRIGGER drops_100_guard_currency BEFORE INSERT OR UPDATE OF currency ON drops FOR EACH ROW EXECUTE FUNCTION drops_guard_currency();
-
-CREATE TRIGGER inventory_reservations_100_checkout AFTER INSERT ON inventory_reservations REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION checkouts_must_exist();
 
 CREATE TRIGGER inventory_reservations_100_guard BEFORE UPDATE ON inventory_reservations FOR EACH ROW EXECUTE FUNCTION inventory_reservations_guard();
 

@@ -188,13 +188,6 @@ async function codeOf(work: Promise<unknown>): Promise<unknown> {
 }
 
 /** A checkout brought to `status` along allowed moves only. */
-test('a checkout is never deleted, with or without units', async () => {
-  const checkoutId = await checkoutIn('opening');
-  await expect(db.pool.query('delete from checkouts where id = $1', [checkoutId])).rejects.toMatchObject({
-    code: 'HF010',
-  });
-});
-
 test.each([
   [
     'checkout_lines',

@@ -3,8 +3,3 @@ alter table inventory_reservations drop constraint inventory_reservations_paymen
 drop index idx_inventory_reservations_payment_intent;
 create unique index idx_inventory_reservations_payment_intent
   on inventory_reservations (payment_intent_id, drop_product_id);
-
--- Checked once per statement: see 0072.
-alter table inventory_reservations drop constraint inventory_reservations_checkout_id_fkey;
-create trigger inventory_reservations_100_checkout after insert on inventory_reservations
-  referencing new table as written for each statement execute function checkouts_must_exist();
