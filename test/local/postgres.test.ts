@@ -33,11 +33,10 @@ beforeEach(() => {
   lines = [];
 });
 afterEach(async () => {
-  for (const server of servers.splice(0)) {
-    await server.stop();
-    // A helper of the server may still be letting go of its last file.
-    rmSync(server.place, { recursive: true, force: true, maxRetries: 10 });
-  }
+  const started = servers.splice(0);
+  await Promise.all(started.map((server) => server.stop()));
+  // Only then: two of them may have had the same place, one after the other.
+  for (const { place } of started) rmSync(place, { recursive: true, force: true });
   rmSync(folder, { recursive: true, force: true });
 });
 
