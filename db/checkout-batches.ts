@@ -1,6 +1,7 @@
 // Open and confirm for many checkouts in one statement each, and the two calls that put single ones into such batches.
 import type { Pool } from 'pg';
 
+import { fitToOpen, isUuid } from './batch-fitness';
 import { createBatcher } from './batcher';
 import type { Batcher } from './batcher';
 import { confirmCheckout, toEnding } from './checkout-endings';
@@ -10,9 +11,6 @@ import type { OpenInput, OpenOutcome, OpenRow } from './checkouts';
 import { queryRows } from './query';
 import type { Db } from './query';
 
-const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
-const INT4_MAX = 2_147_483_647;
-
 type Position = { member: number };
 
 /**
@@ -20,26 +18,25 @@ type Position = { member: number };
  * this one, it must be opened singly (which also says what is wrong with it).
  */
 export async function openCheckouts(db: Db, inputs: readonly OpenInput[]): Promise<(OpenOutcome | null)[]> {
-  const fit = indexesOf(inputs, isFitToOpen);
-  if (fit.length === 0) return inputs.map(() => null);
-  const members = fit.map((index) => inputs[index] as OpenInput);
-  const lines = members.flatMap((member, index) =>
-    member.lines.map((line) => ({ owner: index + 1, ...line })),
-  );
+  const members = fitToOpen(inputs);
+  if (members.length === 0) return inputs.map(() => null);
+  const owners = members.flatMap(({ lines }, index) => lines.map(() => index + 1));
+  const lines = members.flatMap((member) => member.lines);
   const rows = await queryRows<
     Position & Omit<OpenRow, 'outcome'> & { outcome: OpenRow['outcome'] | 'single' }
   >(db, 'select * from open_checkouts($1, $2, $3, $4, $5, $6, $7, $8, $9)', [
-    members.map((member) => member.checkoutId),
-    members.map((member) => member.requestFingerprint),
-    members.map((member) => member.customerId),
-    members.map((member) => member.windowSeconds),
-    members.map((member) => member.reclaimGraceSeconds),
-    members.map((member) => member.paymentAttemptsMax),
-    lines.map((line) => line.owner),
-    lines.map((line) => line.dropProductId),
-    lines.map((line) => line.quantity),
+    toPlainArray(members.map(({ input }) => input.checkoutId)),
+    members.map(({ input }) => input.requestFingerprint),
+    members.map(({ input }) => input.customerId),
+    toPlainArray(members.map(({ input }) => input.windowSeconds)),
+    toPlainArray(members.map(({ input }) => input.reclaimGraceSeconds)),
+    toPlainArray(members.map(({ input }) => input.paymentAttemptsMax)),
+    toPlainArray(owners),
+    toPlainArray(lines.map((line) => line.dropProductId)),
+    toPlainArray(lines.map((line) => line.quantity)),
   ]);
-  return scatter(inputs.length, fit, rows, ({ outcome, ...row }) =>
+  const sent = members.map((member) => member.position);
+  return scatter(inputs.length, sent, rows, ({ outcome, ...row }) =>
     outcome === 'single' ? null : toOpenOutcome({ outcome, ...row }),
   );
 }
@@ -49,7 +46,7 @@ export async function confirmCheckouts(
   db: Db,
   inputs: readonly ConfirmInput[],
 ): Promise<(CheckoutEnding | null)[]> {
-  const fit = indexesOf(inputs, (input) => UUID.test(input.checkoutId));
+  const fit = [...inputs.keys()].filter((index) => isUuid((inputs[index] as ConfirmInput).checkoutId));
   if (fit.length === 0) return inputs.map(() => null);
   const members = fit.map((index) => inputs[index] as ConfirmInput);
   const events = members.flatMap((member, index) =>
@@ -104,26 +101,9 @@ export function createCheckoutBatches(pool: Pool, options: CheckoutBatchesOption
   };
 }
 
-/**
- * What can be sent as arrays at all: one value that is none of its type would have the whole statement refused. And what may
- * compete with its neighbours: who only asks whether units are free must not be refused for others who only ask.
- */
-function isFitToOpen(input: OpenInput): boolean {
-  return (
-    input.isCheckOnly !== true &&
-    UUID.test(input.checkoutId) &&
-    input.lines.length > 0 &&
-    input.lines.every((line) => UUID.test(line.dropProductId) && isInt4(line.quantity)) &&
-    [input.windowSeconds, input.reclaimGraceSeconds, input.paymentAttemptsMax].every(isInt4)
-  );
-}
-
-function isInt4(value: number): boolean {
-  return Number.isInteger(value) && Math.abs(value) <= INT4_MAX;
-}
-
-function indexesOf<T>(all: readonly T[], isWanted: (one: T) => boolean): number[] {
-  return [...all.keys()].filter((index) => isWanted(all[index] as T));
+/** An array of PostgreSQL whose members need no quotes: UUIDs and integers, checked before. The driver would look for some in each. */
+function toPlainArray(values: readonly (string | number)[]): string {
+  return `{${values.join(',')}}`;
 }
 
 /** Back to the positions of all inputs; those that were not sent are null. */

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { Client } from 'pg';
 
 import { queryRows } from './query';
@@ -33,7 +34,15 @@ const LOCK_KEY = 0x686f6c64;
 const LOCK_WAIT_MS = 120_000;
 const FILE_RUN_MS = 300_000;
 const CONNECT_MS = 10_000;
-const TRIES_MAX = 5;
+/**
+ * How long a file waits for one lock: buyers queue up behind it. Shorter than PostgreSQL's deadlock_timeout (1 s), so that of a file
+ * and a sale that wait for each other it is always the file that gives up.
+ */
+const FILE_LOCK_WAIT_MS = 250;
+/** Between two tries, for those who waited. */
+const TRY_AGAIN_MS = 500;
+const TRIES_MAX = 100;
+const LOCK_NOT_AVAILABLE = '55P03';
 const DEADLOCK = '40P01';
 
 /**
@@ -148,15 +157,21 @@ async function apply(client: Client, file: Migration): Promise<void> {
     try {
       return await applyOnce(client, file);
     } catch (err) {
-      const isDeadlock = err instanceof MigrationError && (err.cause as { code?: unknown }).code === DEADLOCK;
-      if (!isDeadlock || tries === TRIES_MAX) throw err;
+      if (!isInTheWay(err) || tries === TRIES_MAX) throw err;
     }
+    await setTimeout(TRY_AGAIN_MS);
   }
+}
+
+function isInTheWay(err: unknown): boolean {
+  const code = err instanceof MigrationError && (err.cause as { code?: unknown }).code;
+  return code === LOCK_NOT_AVAILABLE || code === DEADLOCK;
 }
 
 async function applyOnce(client: Client, file: Migration): Promise<void> {
   try {
     await client.query('begin');
+    await client.query(`set local lock_timeout = ${FILE_LOCK_WAIT_MS}`);
     await client.query('insert into schema_migrations (name, checksum) values ($1, $2)', [
       file.name,
       file.checksum,

@@ -49,7 +49,6 @@ create table checkout_lines (
   quantity integer not null,
   constraint checkout_lines_quantity_check CHECK ((quantity > 0)),
   constraint checkout_lines_unit_price_minor_check CHECK ((unit_price_minor >= 0)),
-  constraint checkout_lines_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
   constraint checkout_lines_pkey PRIMARY KEY (checkout_id, drop_product_id)
 ) with (autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
@@ -187,7 +186,7 @@ create table inventory_journal (
 ) with (autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create table inventory_reservations (
-  id uuid default gen_random_uuid() not null,
+  id uuid default uuidv7() not null,
   drop_product_id uuid not null,
   quantity integer not null,
   payment_intent_id text not null,
@@ -201,7 +200,6 @@ create table inventory_reservations (
   constraint inventory_reservations_quantity_check CHECK ((quantity > 0)),
   constraint inventory_reservations_returned_ck CHECK ((((returned_quantity >= 0) AND (returned_quantity <= quantity)) AND ((returned_quantity = 0) OR (status = 'confirmed'::text)))),
   constraint inventory_reservations_status_check CHECK ((status = ANY (ARRAY['held'::text, 'confirmed'::text, 'released'::text, 'expired'::text]))),
-  constraint inventory_reservations_checkout_id_fkey FOREIGN KEY (checkout_id) REFERENCES checkouts(id),
   constraint inventory_reservations_drop_product_id_fkey FOREIGN KEY (drop_product_id) REFERENCES drop_products(id) ON DELETE CASCADE,
   constraint inventory_reservations_pkey PRIMARY KEY (id)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
@@ -404,7 +402,7 @@ CREATE INDEX checkouts_customer ON public.checkouts USING btree (customer_id) WH
 
 CREATE INDEX drop_products_drop ON public.drop_products USING btree (drop_id);
 
-CREATE INDEX idx_inventory_reservations_drop_product ON public.inventory_reservations USING btree (drop_product_id);
+CREATE INDEX idx_inventory_reservations_drop_product ON public.inventory_reservations USING btree (drop_product_id, "left"(status, 4), reclaim_after);
 
 CREATE INDEX idx_inventory_reservations_expires_at ON public.inventory_reservations USING btree (expires_at);
 
@@ -415,10 +413,6 @@ CREATE UNIQUE INDEX incidents_open ON public.incidents USING btree (checkout_id,
 CREATE INDEX inventory_journal_product ON public.inventory_journal USING btree (drop_product_id);
 
 CREATE INDEX inventory_reservations_checkout ON public.inventory_reservations USING btree (checkout_id) WHERE (checkout_id IS NOT NULL);
-
-CREATE INDEX inventory_reservations_due ON public.inventory_reservations USING btree (reclaim_after) WHERE ("left"(status, 4) = 'held'::text);
-
-CREATE INDEX inventory_reservations_due_product ON public.inventory_reservations USING btree (drop_product_id, reclaim_after) WHERE ("left"(status, 4) = 'held'::text);
 
 CREATE INDEX inventory_reservations_ended ON public.inventory_reservations USING btree (expires_at) WHERE (status = ANY (ARRAY['released'::text, 'expired'::text]));
 
@@ -645,10 +639,10 @@ UNION ALL
 UNION ALL
  SELECT 'lines_of_another_amount'::text AS kind,
     NULL::uuid AS drop_product_id,
-    c.id AS checkout_id,
+    COALESCE(c.id, l.checkout_id) AS checkout_id,
     jsonb_build_object('amount_minor', c.amount_minor, 'lines', l.amount_minor) AS detail
    FROM (checkouts c
-     LEFT JOIN ( SELECT checkout_lines.checkout_id,
+     FULL JOIN ( SELECT checkout_lines.checkout_id,
             sum((checkout_lines.unit_price_minor * checkout_lines.quantity)) AS amount_minor
            FROM checkout_lines
           GROUP BY checkout_lines.checkout_id) l ON ((l.checkout_id = c.id)))
@@ -736,13 +730,52 @@ comment on view reclaimable_reservations is NULL;
 
 -- functions
 
-CREATE OR REPLACE FUNCTION public._batch_products(p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT ids uuid[], OUT names text[], OUT prices_minor bigint[], OUT currencies text[], OUT amounts_minor_min bigint[], OUT amounts_minor_max bigint[], OUT limits integer[], OUT free integer[])
+CREATE OR REPLACE FUNCTION public._amounts_of_all(p_members integer, p_line_owners integer[], p_line_products integer[], p_line_units integer[], p_customers integer[], p_taken integer[], p_open_checkouts integer[], p_open_checkouts_max integer, p_prices_minor bigint[], p_currencies text[], p_amounts_minor_min bigint[], p_amounts_minor_max bigint[], p_limits integer[], OUT amounts_minor bigint[], OUT currencies text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_can_all boolean;
+begin
+  with line as (
+    select
+      l.*, p_prices_minor[l.product] * l.units as amount_minor,
+      p_prices_minor[l.product] is not null
+        and coalesce(l.units + l.taken <= p_limits[l.product], true)
+        and coalesce(l.open_checkouts < p_open_checkouts_max, true) as is_allowed
+    from unnest(p_line_owners, p_line_products, p_line_units, p_customers, p_taken, p_open_checkouts)
+      as l (owner, product, units, customer, taken, open_checkouts)
+  ), member as (
+    select
+      owner, sum(amount_minor)::bigint as amount_minor, min(product) as product, min(customer) as customer,
+      bool_and(is_allowed) and min(p_currencies[product]) = max(p_currencies[product]) as is_allowed
+    from line
+    group by owner
+  )
+  select
+    bool_and(
+      member.owner is null
+      or (is_allowed and amount_minor between p_amounts_minor_min[product] and p_amounts_minor_max[product]))
+      and count(distinct customer) = count(customer),
+    array_agg(amount_minor order by position), array_agg(p_currencies[product] order by position)
+  into v_can_all, amounts_minor, currencies
+  from generate_series(1, p_members) as position
+  left join member on member.owner = position;
+  if v_can_all is not true then
+    amounts_minor := null;
+    currencies := null;
+  end if;
+end
+$function$;
+comment on function _amounts_of_all(p_members integer, p_line_owners integer[], p_line_products integer[], p_line_units integer[], p_customers integer[], p_taken integer[], p_open_checkouts integer[], p_open_checkouts_max integer, p_prices_minor bigint[], p_currencies text[], p_amounts_minor_min bigint[], p_amounts_minor_max bigint[], p_limits integer[], OUT amounts_minor bigint[], OUT currencies text[]) is NULL;
+
+CREATE OR REPLACE FUNCTION public._batch_products(p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT ids uuid[], OUT names text[], OUT prices_minor bigint[], OUT currencies text[], OUT amounts_minor_min bigint[], OUT amounts_minor_max bigint[], OUT limits integer[], OUT wanted bigint[], OUT free integer[])
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
 AS $function$
-declare
-  v_wanted bigint[];
 begin
   select
     array_agg(p.id order by p.id), array_agg(p.name order by p.id),
@@ -752,17 +785,17 @@ begin
     array_agg(d.currency order by p.id), array_agg(c.amount_minor_min order by p.id),
     array_agg(c.amount_minor_max order by p.id), array_agg(p.max_per_customer order by p.id),
     array_agg(want.units order by p.id)
-  into ids, names, prices_minor, currencies, amounts_minor_min, amounts_minor_max, limits, v_wanted
+  into ids, names, prices_minor, currencies, amounts_minor_min, amounts_minor_max, limits, wanted
   from (
     select id, sum(units) as units from unnest(p_line_product_ids, p_line_units) as line (id, units) group by id
   ) as want
   join drop_products p on p.id = want.id
   join drops d on d.id = p.drop_id
   join currencies c on c.code = d.currency;
-  free := _free_units(ids, v_wanted, p_now);
+  free := _free_units(ids, wanted, p_now);
 end
 $function$;
-comment on function _batch_products(p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT ids uuid[], OUT names text[], OUT prices_minor bigint[], OUT currencies text[], OUT amounts_minor_min bigint[], OUT amounts_minor_max bigint[], OUT limits integer[], OUT free integer[]) is NULL;
+comment on function _batch_products(p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT ids uuid[], OUT names text[], OUT prices_minor bigint[], OUT currencies text[], OUT amounts_minor_min bigint[], OUT amounts_minor_max bigint[], OUT limits integer[], OUT wanted bigint[], OUT free integer[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public._begin_bare(p_payment_intent_id text)
  RETURNS void
@@ -823,6 +856,7 @@ declare
   v_open_max integer := (select open_checkouts_per_customer_max from inventory_settings);
   v_product record;
   v_customer record;
+  v_all record;
   -- By product.
   v_ids uuid[];
   v_prices bigint[];
@@ -856,9 +890,22 @@ begin
   select * into v_customer from _number_customers(p_customer_ids, p_line_owners, p_line_product_ids, p_now);
   v_pairs := v_customer.pairs;
   v_taken := v_customer.taken;
-  amounts_minor := array_fill(null::bigint, array[cardinality(p_customer_ids)]);
-  currencies := array_fill(null::text, array[cardinality(p_customer_ids)]);
-  failure_codes := currencies;
+  if (select bool_and(wanted <= free) from unnest(v_product.wanted, v_free) as product (wanted, free)) then
+    select * into v_all from _amounts_of_all(
+      cardinality(p_customer_ids), p_line_owners, v_products, p_line_units, v_customer.customers, v_taken,
+      v_customer.open_checkouts, v_open_max, v_prices, v_currencies, v_product.amounts_minor_min,
+      v_product.amounts_minor_max, v_limits);
+    amounts_minor := v_all.amounts_minor;
+    currencies := v_all.currencies;
+  end if;
+  if amounts_minor is not null then
+    v_used := v_product.wanted;
+    v_from := cardinality(p_line_owners) + 1;
+  else
+    amounts_minor := array_fill(null::bigint, array[cardinality(p_customer_ids)]);
+    currencies := array_fill(null::text, array[cardinality(p_customer_ids)]);
+  end if;
+  failure_codes := array_fill(null::text, array[cardinality(p_customer_ids)]);
   failure_details := array_fill(null::jsonb, array[cardinality(p_customer_ids)]);
 
   while v_from <= cardinality(p_line_owners) loop
@@ -1005,6 +1052,9 @@ begin
   select c.amounts_minor, c.currencies, c.failure_codes, c.failure_details
   into amounts_minor, currencies, failure_codes, failure_details
   from _claim_batch(p_customer_ids, p_line_owners, p_line_product_ids, p_line_units, p_now) c;
+  if array_position(amounts_minor, null) is null then
+    return;
+  end if;
   for v_owner, v_code, v_detail in
     select q.owner, q.failure_code, q.failure_detail
     from _refusals(amounts_minor, failure_codes, p_line_owners, p_line_product_ids, p_line_units, p_now) q
@@ -1159,6 +1209,20 @@ AS $function$
   where event_id = any (p_event_ids) and checkout_id = p_checkout_id and outcome is null;
 $function$;
 comment on function _judge_events(p_checkout_id uuid, p_event_ids text[], p_outcome text) is NULL;
+
+CREATE OR REPLACE FUNCTION public._known_checkouts(p_checkout_ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+begin
+  return array(select c.id from unnest(p_checkout_ids) as wanted (id) join checkouts c on c.id = wanted.id);
+end
+$function$;
+comment on function _known_checkouts(p_checkout_ids uuid[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public._line_not_open(p_product_ids uuid[], p_now timestamp with time zone)
  RETURNS jsonb
@@ -1415,42 +1479,6 @@ AS $function$
   join inventory_settings s on n.open_checkouts >= s.open_checkouts_per_customer_max;
 $function$;
 comment on function _open_checkouts_over_max(p_customer_id text, p_now timestamp with time zone) is NULL;
-
-CREATE OR REPLACE FUNCTION public._open_verdicts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_quantities integer[])
- RETURNS text[]
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-AS $function$
-declare
-  v_twice uuid[] := array(select id from unnest(p_checkout_ids) as id group by id having count(*) > 1);
-begin
-  return (
-    select array_agg(
-      case
-        when m.id = any (v_twice) and m.position > array_position(p_checkout_ids, m.id) then 'single'
-        when m.fingerprint is distinct from coalesce(c.request_fingerprint, m.fingerprint) then 'single'
-        when c.id is not null then 'known'
-        when m.id is null or m.fingerprint is null or length(m.customer_id) not between 1 and 200
-          or coalesce(least(m.window_seconds, m.attempts_max), 0) < 1 or coalesce(m.grace_seconds, -1) < 0
-          or l.is_sound is not true then 'single'
-        else 'fresh'
-      end order by m.position)
-    from unnest(
-      p_checkout_ids, p_request_fingerprints, p_customer_ids, p_window_seconds, p_reclaim_grace_seconds,
-      p_payment_attempts_max
-    ) with ordinality as m (id, fingerprint, customer_id, window_seconds, grace_seconds, attempts_max, position)
-    left join checkouts c on c.id = m.id
-    left join (
-      select owner,
-        count(*) <= 200
-          and bool_and(coalesce(product_id is not null and quantity between 1 and 1000000, false)) as is_sound
-      from unnest(p_line_owners, p_line_product_ids, p_line_quantities) as line (owner, product_id, quantity)
-      group by owner
-    ) as l on l.owner = m.position);
-end
-$function$;
-comment on function _open_verdicts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_quantities integer[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public._operation_snapshot(p_target_kind text, p_target text)
  RETURNS jsonb
@@ -1969,52 +1997,46 @@ $function$;
 comment on function _units_out(p_checkout_id uuid, OUT drop_product_id uuid, OUT units integer) is NULL;
 
 CREATE OR REPLACE FUNCTION public._write_batch(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_amounts_minor bigint[], p_currencies text[], p_failure_codes text[], p_failure_details jsonb[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone)
- RETURNS TABLE(member bigint, reservation_ids uuid[])
- LANGUAGE sql
+ RETURNS TABLE(checkout_id uuid, reservation_ids uuid[])
+ LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
 AS $function$
-  with refused as (
-    insert into checkouts (id, request_fingerprint, customer_id, opened_at, status, failure_code, failure_detail)
-    select m.id, m.fingerprint, m.customer_id, p_now, 'refused', m.failure_code, m.failure_detail
-    from unnest(p_checkout_ids, p_request_fingerprints, p_customer_ids, p_failure_codes, p_failure_details)
-      as m (id, fingerprint, customer_id, failure_code, failure_detail)
-    where m.failure_code is not null
-  ), opened as materialized (
-    select m.*, p_now + make_interval(secs => m.window_seconds) as expires_at
-    from unnest(
-      p_checkout_ids, p_request_fingerprints, p_customer_ids, p_window_seconds, p_reclaim_grace_seconds,
-      p_payment_attempts_max, p_amounts_minor, p_currencies
-    ) with ordinality as m (
-      id, fingerprint, customer_id, window_seconds, grace_seconds, attempts_max, amount_minor, currency, member)
-    where m.amount_minor is not null
-  ), written as (
-    insert into checkouts
-      (id, request_fingerprint, customer_id, opened_at, status, amount_minor, currency, window_seconds,
-       payment_attempts_max, expires_at)
-    select id, fingerprint, customer_id, p_now, 'opening', amount_minor, currency, window_seconds, attempts_max, expires_at
-    from opened
-  ), line as materialized (
-    select o.member, o.id as checkout_id, l.product_id, l.units, o.expires_at, o.grace_seconds
-    from unnest(p_line_owners, p_line_product_ids, p_line_units) as l (owner, product_id, units)
-    join opened o on o.member = l.owner
-  ), priced as (
-    insert into checkout_lines (checkout_id, drop_product_id, product_name, unit_price_minor, quantity)
-    select line.checkout_id, p.id, p.name, p.unit_price_minor, line.units
-    from line
-    join (select * from drop_products where id = any (p_line_product_ids)) p on p.id = line.product_id
-  ), held as (
-    insert into inventory_reservations
-      (drop_product_id, quantity, payment_intent_id, expires_at, created_at, checkout_id, reclaim_after)
-    select
-      product_id, units, 'checkout:' || checkout_id, expires_at, p_now, checkout_id,
-      expires_at + make_interval(secs => grace_seconds)
-    from line
-    returning id, checkout_id, drop_product_id
-  )
-  select o.member, array_agg(h.id order by h.drop_product_id)
-  from held h
-  join opened o on o.id = h.checkout_id
-  group by o.member;
+begin
+  insert into checkouts
+    (id, request_fingerprint, customer_id, opened_at, status, failure_code, failure_detail, amount_minor, currency,
+     window_seconds, payment_attempts_max, expires_at)
+  select
+    m.id, m.fingerprint, m.customer_id, p_now, case when m.amount_minor is null then 'refused' else 'opening' end,
+    m.failure_code, m.failure_detail, m.amount_minor, m.currency,
+    case when m.amount_minor is not null then m.window_seconds end,
+    case when m.amount_minor is not null then m.attempts_max end,
+    case when m.amount_minor is not null then p_now + make_interval(secs => m.window_seconds) end
+  from unnest(
+    p_checkout_ids, p_request_fingerprints, p_customer_ids, p_failure_codes, p_failure_details, p_amounts_minor, p_currencies,
+    p_window_seconds, p_payment_attempts_max
+  ) as m (id, fingerprint, customer_id, failure_code, failure_detail, amount_minor, currency, window_seconds, attempts_max)
+  where m.amount_minor is not null or m.failure_code is not null;
+
+  insert into checkout_lines (checkout_id, drop_product_id, product_name, unit_price_minor, quantity)
+  select p_checkout_ids[line.owner], p.id, p.name, p.unit_price_minor, line.units
+  from unnest(p_line_owners, p_line_product_ids, p_line_units) as line (owner, product_id, units)
+  join (select * from drop_products where id = any (p_line_product_ids)) p on p.id = line.product_id
+  where p_amounts_minor[line.owner] is not null;
+
+  return query
+    with held as (
+      insert into inventory_reservations
+        (drop_product_id, quantity, payment_intent_id, expires_at, created_at, checkout_id, reclaim_after)
+      select
+        line.product_id, line.units, 'checkout:' || p_checkout_ids[line.owner],
+        p_now + make_interval(secs => p_window_seconds[line.owner]), p_now, p_checkout_ids[line.owner],
+        p_now + make_interval(secs => p_window_seconds[line.owner] + p_reclaim_grace_seconds[line.owner])
+      from unnest(p_line_owners, p_line_product_ids, p_line_units) as line (owner, product_id, units)
+      where p_amounts_minor[line.owner] is not null
+      returning id, inventory_reservations.checkout_id, drop_product_id
+    )
+    select held.checkout_id, array_agg(id order by drop_product_id) from held group by held.checkout_id;
+end
 $function$;
 comment on function _write_batch(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_amounts_minor bigint[], p_currencies text[], p_failure_codes text[], p_failure_details jsonb[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone) is NULL;
 
@@ -2240,6 +2262,17 @@ end
 $function$;
 comment on function checkouts_guard() is NULL;
 
+CREATE OR REPLACE FUNCTION public.checkouts_refuse_delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HF010', message = 'a checkout cannot be deleted';
+end
+$function$;
+comment on function checkouts_refuse_delete() is NULL;
+
 CREATE OR REPLACE FUNCTION public.cleanup_expired_reservations()
  RETURNS integer
  LANGUAGE plpgsql
@@ -2250,17 +2283,24 @@ CREATE OR REPLACE FUNCTION public.cleanup_expired_reservations()
 AS $function$
 declare
   v_now timestamptz;
-  v_dead uuid[];
+  v_product_id uuid;
+  v_dead uuid[] := '{}';
 begin
   perform _require_read_committed();
   v_now := clock_timestamp();
-  v_dead := array(
-    select id from reclaimable_reservations
-    where reclaim_after <= v_now
-    order by reclaim_after
-    limit 5000
-    for update skip locked
-  );
+  -- A product with every unit free holds none.
+  for v_product_id in
+    select id from drop_products where available_inventory < total_inventory order by id
+  loop
+    v_dead := v_dead || array(
+      select id from reclaimable_reservations
+      where drop_product_id = v_product_id and reclaim_after <= v_now
+      order by reclaim_after
+      limit 5000 - cardinality(v_dead)
+      for update skip locked
+    );
+    exit when cardinality(v_dead) = 5000;
+  end loop;
   return _end_holds(v_dead, 'expired');
 end
 $function$;
@@ -2761,10 +2801,10 @@ CREATE OR REPLACE FUNCTION public.open_checkouts(p_checkout_ids uuid[], p_reques
  SET enable_seqscan TO 'off'
 AS $function$
 declare
-  v_verdicts text[];
-  v_owners integer[];
-  v_ids uuid[];
-  v_units integer[];
+  v_known uuid[];
+  v_owners integer[] := p_line_owners;
+  v_ids uuid[] := p_line_product_ids;
+  v_units integer[] := p_line_quantities;
   v_now timestamptz;
   v_amounts bigint[];
   v_currencies text[];
@@ -2773,20 +2813,23 @@ declare
 begin
   perform _require_read_committed();
   perform _lock_checkouts(p_checkout_ids);
-  v_verdicts := _open_verdicts(
-    p_checkout_ids, p_request_fingerprints, p_customer_ids, p_window_seconds, p_reclaim_grace_seconds,
-    p_payment_attempts_max, p_line_owners, p_line_product_ids, p_line_quantities);
-  -- Lines of the same product merged, as everywhere: checked one by one, both would pass.
-  select array_agg(l.owner order by l.owner, l.id), array_agg(l.id order by l.owner, l.id),
-    array_agg(l.units order by l.owner, l.id)
-  into v_owners, v_ids, v_units
-  from (
-    select line.owner, line.id, sum(line.quantity)::integer as units
-    from unnest(p_line_owners, p_line_product_ids, p_line_quantities) as line (owner, id, quantity)
-    where v_verdicts[line.owner] = 'fresh'
-    group by line.owner, line.id
-  ) as l;
-  if v_owners is not null then
+  v_known := _known_checkouts(p_checkout_ids);
+  if v_known <> '{}' then
+    return query
+      select
+        m.position::integer, case when c.request_fingerprint = m.fingerprint then a.outcome else 'single' end, a.status,
+        a.failure_code, a.order_id, a.amount_minor, a.currency, a.payment_intent_id, a.opened_at_unix_seconds,
+        a.reservation_ids
+      from unnest(p_checkout_ids, p_request_fingerprints) with ordinality as m (id, fingerprint, position)
+      join checkouts c on c.id = m.id
+      join checkout_open_answers a on a.checkout_id = m.id
+      where m.id = any (v_known);
+    select array_agg(l.owner order by n), array_agg(l.id order by n), array_agg(l.units order by n)
+    into v_owners, v_ids, v_units
+    from unnest(p_line_owners, p_line_product_ids, p_line_quantities) with ordinality as l (owner, id, units, n)
+    where p_checkout_ids[l.owner] <> all (v_known);
+  end if;
+  if cardinality(v_owners) > 0 then
     perform _lock_customers(array(select p_customer_ids[owner] from unnest(v_owners) as owner), v_ids);
     perform _lock_batch_products(p_customer_ids, v_ids, clock_timestamp());
     -- Read after every lock: a buyer who waited for one still gets the whole window.
@@ -2795,34 +2838,21 @@ begin
     into v_amounts, v_currencies, v_codes, v_details
     from _decide_batch(p_customer_ids, v_owners, v_ids, v_units, v_now) d;
   end if;
-  -- Known members are read from their rows, the others are what is being written.
+  -- From what is being written, instead of reading it back.
   return query
     select
       m.position::integer,
-      case
-        when m.verdict = 'known' then a.outcome
-        when m.amount_minor is not null then 'opened'
-        when m.failure_code is not null then 'closed'
-        else 'single'
-      end,
-      coalesce(a.status, case when m.amount_minor is not null then 'opening' when m.failure_code is not null then 'refused' end),
-      coalesce(a.failure_code, m.failure_code),
-      a.order_id,
-      coalesce(a.amount_minor, m.amount_minor),
-      coalesce(a.currency, m.currency),
-      a.payment_intent_id,
-      coalesce(
-        a.opened_at_unix_seconds,
-        case when coalesce(m.currency, m.failure_code) is not null then floor(extract(epoch from v_now))::bigint end),
-      coalesce(a.reservation_ids, w.reservation_ids, case when m.failure_code is not null then '{}'::uuid[] end)
-    from unnest(p_checkout_ids, v_verdicts, v_amounts, v_currencies, v_codes) with ordinality
-      as m (id, verdict, amount_minor, currency, failure_code, position)
-    left join checkout_open_answers a on a.checkout_id = m.id and m.verdict = 'known'
+      case when m.amount_minor is not null then 'opened' when m.failure_code is not null then 'closed' else 'single' end,
+      case when m.amount_minor is not null then 'opening' when m.failure_code is not null then 'refused' end,
+      m.failure_code, null::uuid, m.amount_minor, m.currency, null::text, floor(extract(epoch from v_now))::bigint,
+      case when m.amount_minor is not null then w.reservation_ids else '{}' end
+    from unnest(p_checkout_ids, v_amounts, v_currencies, v_codes) with ordinality
+      as m (id, amount_minor, currency, failure_code, position)
     left join _write_batch(
       p_checkout_ids, p_request_fingerprints, p_customer_ids, p_window_seconds, p_reclaim_grace_seconds,
       p_payment_attempts_max, v_amounts, v_currencies, v_codes, v_details, v_owners, v_ids, v_units, v_now
-    ) w on w.member = m.position
-    order by m.position;
+    ) w on w.checkout_id = m.id
+    where m.id <> all (v_known);
 end
 $function$;
 comment on function open_checkouts(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_line_owners integer[], p_line_product_ids uuid[], p_line_quantities integer[]) is 'open_checkout for a batch: member n of the answer is member n of the arrays; p_line_owners names the member of each line. Outcome single: nothing was done for this member, call open_checkout. Decides first come, first served.';
@@ -3315,6 +3345,8 @@ CREATE TRIGGER admin_operations_100_guard BEFORE DELETE OR UPDATE ON admin_opera
 CREATE TRIGGER checkouts_100_guard BEFORE UPDATE ON checkouts FOR EACH ROW EXECUTE FUNCTION checkouts_guard();
 
 CREATE TRIGGER checkouts_100_guard_insert BEFORE INSERT ON checkouts FOR EACH ROW WHEN (new.status <> 'opening'::text OR new.closed_at IS NOT NULL) EXECUTE FUNCTION checkouts_guard();
+
+CREATE TRIGGER checkouts_100_refuse_delete BEFORE DELETE ON checkouts FOR EACH STATEMENT EXECUTE FUNCTION checkouts_refuse_delete();
 
 CREATE TRIGGER drop_products_100_follow_total_insert BEFORE INSERT ON drop_products FOR EACH ROW EXECUTE FUNCTION drop_products_follow_total();
 

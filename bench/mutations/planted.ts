@@ -59,6 +59,30 @@ export const PLANTED: readonly Planted[] = [
     test: 'first come, first served: a large order that is short does not stop a small one behind it',
   },
   {
+    fault: 'a batch is served as a whole without asking whether the units are free',
+    edits: [{ of: '_claim_batch', find: 'bool_and(wanted <= free)', replace: 'true' }],
+    file: 'batch-open.test.ts',
+    test: 'first come, first served: a large order that is short does not stop a small one behind it',
+  },
+  {
+    fault: 'a batch is served as a whole without asking for limits',
+    edits: [
+      {
+        of: '_amounts_of_all',
+        find: 'coalesce(l.units + l.taken <= p_limits[l.product], true)',
+        replace: 'true',
+      },
+    ],
+    file: 'batch-open.test.ts',
+    test: 'purchase_limit_reached among neighbours who can all be served',
+  },
+  {
+    fault: 'a batch is served as a whole though a customer is in it twice',
+    edits: [{ of: '_amounts_of_all', find: 'count(distinct customer) = count(customer)', replace: 'true' }],
+    file: 'batch-open.test.ts',
+    test: 'the limit per customer is exact inside one batch, and with what the customer has already',
+  },
+  {
     fault: 'the counter is read, and written as it was read',
     edits: [
       {
@@ -128,7 +152,7 @@ export const PLANTED: readonly Planted[] = [
   {
     fault: 'cleanup goes by the deadline instead of the lease',
     edits: [
-      { of: 'cleanup_expired_reservations', find: 'where reclaim_after <=', replace: 'where expires_at <=' },
+      { of: 'cleanup_expired_reservations', find: 'and reclaim_after <=', replace: 'and expires_at <=' },
     ],
     file: 'lease-and-cleanup.test.ts',
     test: 'cleanup leaves a hold alone between its deadline and the end of its lease',

@@ -70,6 +70,10 @@ test.each<[string, () => string, string[]]>([
     ['reservation_of_no_line']],
   ['a hold bound to another payment', () => `update inventory_reservations set payment_intent_id = 'pi_other' where ${HELD()}`,
     ['reservation_of_another_payment']],
+  ['a line of a checkout that is not there', () => `insert into checkout_lines values (gen_random_uuid(), '${product}', 'x', 100, 1)`,
+    ['lines_of_another_amount']],
+  ['a hold of a checkout that is not there', () => `update inventory_reservations set checkout_id = gen_random_uuid() where ${HELD()}`,
+    ['reservation_of_no_line']],
   ['a refund nobody decided on', () => `update checkouts set status = 'refund_pending', closed_at = now() where id = '${heldId}';
      update inventory_reservations set status = 'expired' where ${HELD()};
      update drop_products set available_inventory = available_inventory + 1 where id = '${product}';

@@ -124,6 +124,36 @@ test('first come, first served: a large order that is short does not stop a smal
   });
 });
 
+/** Each with units enough for everybody, so that the batch as a whole looks as if it could be served. */
+test.each<[string, (good: string) => Promise<OpenInput>]>([
+  ['purchase_limit_reached', async () => openInput([line(await createProduct(db.pool, { total: 9, maxPerCustomer: 2 }), 3)])],
+  ['purchase_limit_reached', async () => {
+    const limited = await createProduct(db.pool, { total: 9, maxPerCustomer: 2 });
+    const customer = { customerId: `has two ${limited}` };
+    await openAndBind(db.pool, [line(limited, 2)], customer);
+    return openInput([line(limited)], customer);
+  }],
+  ['too_many_open_checkouts', async (good) => {
+    const customer = { customerId: `has ten ${good}` };
+    for (let n = 0; n < 10; n += 1) await openAndBind(db.pool, [line(good)], customer);
+    return openInput([line(good)], customer);
+  }],
+  ['mixed_currency', async (good) =>
+    openInput([line(good), line(await createProduct(db.pool, { total: 9, dropId: await createDrop(db.pool, { currency: 'eur' }) }))])],
+  ['amount_too_small', async () => openInput([line(await createProduct(db.pool, { total: 9, unitPriceMinor: 1 }))])],
+  ['amount_too_large', async () => openInput([line(await createProduct(db.pool, { total: 9, unitPriceMinor: 99_999_999 }), 2)])],
+  ['drop_not_open', async () =>
+    openInput([line(await createProduct(db.pool, { total: 9, dropId: await createDrop(db.pool, { opensIn: '1 hour' }) }))])],
+  ['unknown_product', async (good) => openInput([line(good), line(randomUUID())])],
+])('%s among neighbours who can all be served', async (code, faulty) => {
+  const good = await createProduct(db.pool, { total: 50 });
+  const wrong = await faulty(good);
+  const free = await available(db.pool, good);
+  const orders = [openInput([line(good)], { customerId: `first ${good}` }), wrong, openInput([line(good, 2)])];
+  expect(failures(await openCheckouts(db.pool, orders))).toEqual(['opened', code, 'opened']);
+  expect(await available(db.pool, good)).toBe(free - 3);
+}); // prettier-ignore
+
 test('one update per product, one journal row per product, whatever the size of the batch', async () => {
   const products = await createProducts(db.pool, 2, { total: 500 });
   const orders = Array.from({ length: 200 }, (_, n) =>

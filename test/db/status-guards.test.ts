@@ -188,22 +188,6 @@ async function codeOf(work: Promise<unknown>): Promise<unknown> {
 }
 
 /** A checkout brought to `status` along allowed moves only. */
-test.each([
-  [
-    'checkout_lines',
-    "checkout_id, drop_product_id, product_name, unit_price_minor, quantity) values ($1, $2, 'x', 1, 1",
-  ],
-  [
-    'inventory_reservations',
-    "checkout_id, drop_product_id, payment_intent_id, quantity, expires_at) values ($1, $2, 'checkout:x', 1, now()",
-  ],
-])('%s cannot refer to a checkout that is not there', async (table, rest) => {
-  const product = await createProduct(db.pool, { total: 5 });
-  await expect(
-    db.pool.query(`insert into ${table} (${rest})`, [randomUUID(), product]),
-  ).rejects.toMatchObject({ code: '23503' });
-});
-
 async function checkoutIn(status: CheckoutStatus): Promise<string> {
   const checkoutId = randomUUID();
   await db.pool.query(
