@@ -1,6 +1,6 @@
 // Each released migration, applied to a shop that is selling: nothing that was answered is lost, and nobody is refused for it.
 import { randomUUID } from 'node:crypto';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
@@ -10,6 +10,7 @@ import { isRetryableDatabaseError } from '../../db/errors';
 import { migrate, MIGRATIONS_DIRECTORY, readMigrations } from '../../db/migrate';
 import { createPool } from '../../db/pool';
 import { createEmptyDatabase } from '../support/database';
+import { until } from '../support/until';
 import {
   available,
   confirm,
@@ -99,6 +100,41 @@ test('every file from the first that can sell, one by one, while buyers buy', as
   expect(rows).toEqual([{ orders: bought.checkout }]);
   await expectNoDrift(pool);
 });
+
+test('a file that has to wait for a table keeps buyers waiting for moments only, and is applied once it is free', async () => {
+  const old = await createEmptyDatabase();
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-migrations-'));
+  const oldPool = createPool({ connectionString: old.url, applicationName: 'holdfast-old' });
+  const slow = await oldPool.connect();
+  try {
+    await cp(MIGRATIONS_DIRECTORY, folder, { recursive: true });
+    await migrate(old.url, { directory: folder });
+    const product = await createProduct(oldPool, { total: 10 });
+    await slow.query('begin');
+    await slow.query('select 1 from inventory_reservations'); // a report, or a backup
+    const next = '9999_wants_the_table.sql';
+    await writeFile(join(folder, next), 'lock table inventory_reservations in access exclusive mode;');
+    const migrating = migrate(old.url, { directory: folder });
+    await until('the file waits for the table', () => waitsForTable(oldPool));
+    // Its statement timeout is 1.8 s: a buyer behind a file that waited on and on would be refused.
+    for (let n = 0; n < 5; n += 1) expect(await reserve(oldPool, `pi_${n}`, [line(product)])).toBe(true);
+    await slow.query('commit');
+    expect(await migrating).toEqual({ applied: [next] });
+    expect(await unitsByStatus(oldPool, product)).toEqual({ held: 5 });
+  } finally {
+    slow.release();
+    await oldPool.end();
+    await old.drop();
+    await rm(folder, { recursive: true });
+  }
+});
+
+async function waitsForTable(anyPool: Pool): Promise<boolean> {
+  const { rows } = await anyPool.query(
+    `select 1 from pg_locks where not granted and relation = 'inventory_reservations'::regclass`,
+  );
+  return rows.length > 0;
+}
 
 test('a product the journal has never heard of gets an opening balance', async () => {
   const old = await createEmptyDatabase();
