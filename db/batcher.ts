@@ -32,6 +32,10 @@ export interface Batcher<Input, Output> {
 const SINGLES_MAX = 4;
 /** Measured: 500 is where the gain flattens; 1,000 lines with a customer each stay far below the server's lock table. */
 const MEMBERS_MAX = 500;
+/** While one writes its rows, the process reads the answers of the other; more only take the processor from each other. */
+const BATCHES_MAX = 2;
+/** What a batch beside another must have to be worth a transaction. */
+const BESIDE_MIN = 64;
 const WEIGHT_MAX = 1_000;
 const QUEUE_MAX = 5_000;
 const WAIT_MAX_MS = 2_000;
@@ -45,8 +49,8 @@ interface Member<Input, Output> {
 }
 
 /**
- * Flushes when idle, else when the call in flight returns: that round trip is the window, so there is no timer and a lone
- * caller waits for nobody. One batch is in flight at a time. A batch of one is the single call.
+ * Flushes when idle, else when a call in flight returns: that round trip is the window, so there is no timer and a lone caller
+ * waits for nobody. A second batch leaves beside the first only when many wait. A batch of one is the single call.
  */
 export function createBatcher<Input, Output>(options: BatcherOptions<Input, Output>): Batcher<Input, Output> {
   const queue = new BatchQueue(options);
@@ -59,7 +63,7 @@ class BatchQueue<Input, Output> {
   private readonly shared = new Map<string, Promise<Output>>();
   private readonly queue: Member<Input, Output>[] = [];
   private readonly singles: Member<Input, Output>[] = [];
-  private isBatchInFlight = false;
+  private batchesInFlight = 0;
   private isFlushPlanned = false;
   private singlesInFlight = 0;
   private isDraining = false;
@@ -91,7 +95,7 @@ class BatchQueue<Input, Output> {
   }
 
   private planFlush(): void {
-    if (this.isBatchInFlight || this.isFlushPlanned) return;
+    if (this.isFlushPlanned || !this.mayFlush()) return;
     this.isFlushPlanned = true;
     // After everything that is ready to run now, so that all of it may join.
     setImmediate(() => {
@@ -100,21 +104,30 @@ class BatchQueue<Input, Output> {
     });
   }
 
+  private mayFlush(): boolean {
+    const waiting = this.queue.length;
+    return this.batchesInFlight === 0
+      ? waiting > 0
+      : this.batchesInFlight < BATCHES_MAX && waiting >= BESIDE_MIN;
+  }
+
   private async flush(): Promise<void> {
-    this.isBatchInFlight = true;
     const members = this.takeBatch();
+    this.batchesInFlight += 1;
+    this.planFlush();
     const [first] = members;
     if (first !== undefined && members.length === 1) await this.settleSingly(first);
     else if (members.length > 1) await this.settleTogether(members);
-    this.isBatchInFlight = false;
-    if (this.queue.length > 0) this.planFlush();
+    this.batchesInFlight -= 1;
+    this.planFlush();
   }
 
   private takeBatch(): Member<Input, Output>[] {
     const { membersMax = MEMBERS_MAX, weightMax = WEIGHT_MAX } = this.options;
+    const countMax = Math.min(membersMax, this.shareOfQueue());
     const members: Member<Input, Output>[] = [];
     let weight = 0;
-    while (members.length < membersMax) {
+    while (members.length < countMax) {
       const next = this.queue[0];
       if (next === undefined || (members.length > 0 && weight + next.weight > weightMax)) break;
       this.queue.shift();
@@ -123,6 +136,14 @@ class BatchQueue<Input, Output> {
       weight += next.weight;
     }
     return members;
+  }
+
+  /** Half of what waits when that makes two batches worth having, else all of it. */
+  private shareOfQueue(): number {
+    const waiting = this.queue.length;
+    return this.batchesInFlight === 0 && waiting >= BATCHES_MAX * BESIDE_MIN
+      ? Math.ceil(waiting / BATCHES_MAX)
+      : waiting;
   }
 
   private async settleTogether(members: readonly Member<Input, Output>[]): Promise<void> {

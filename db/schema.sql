@@ -730,52 +730,13 @@ comment on view reclaimable_reservations is NULL;
 
 -- functions
 
-CREATE OR REPLACE FUNCTION public._amounts_of_all(p_members integer, p_line_owners integer[], p_line_products integer[], p_line_units integer[], p_customers integer[], p_taken integer[], p_open_checkouts integer[], p_open_checkouts_max integer, p_prices_minor bigint[], p_currencies text[], p_amounts_minor_min bigint[], p_amounts_minor_max bigint[], p_limits integer[], OUT amounts_minor bigint[], OUT currencies text[])
+CREATE OR REPLACE FUNCTION public._batch_products(p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT ids uuid[], OUT names text[], OUT prices_minor bigint[], OUT currencies text[], OUT amounts_minor_min bigint[], OUT amounts_minor_max bigint[], OUT limits integer[], OUT free integer[])
  RETURNS record
  LANGUAGE plpgsql
- STABLE
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
 AS $function$
 declare
-  v_can_all boolean;
-begin
-  with line as (
-    select
-      l.*, p_prices_minor[l.product] * l.units as amount_minor,
-      p_prices_minor[l.product] is not null
-        and coalesce(l.units + l.taken <= p_limits[l.product], true)
-        and coalesce(l.open_checkouts < p_open_checkouts_max, true) as is_allowed
-    from unnest(p_line_owners, p_line_products, p_line_units, p_customers, p_taken, p_open_checkouts)
-      as l (owner, product, units, customer, taken, open_checkouts)
-  ), member as (
-    select
-      owner, sum(amount_minor)::bigint as amount_minor, min(product) as product, min(customer) as customer,
-      bool_and(is_allowed) and min(p_currencies[product]) = max(p_currencies[product]) as is_allowed
-    from line
-    group by owner
-  )
-  select
-    bool_and(
-      member.owner is null
-      or (is_allowed and amount_minor between p_amounts_minor_min[product] and p_amounts_minor_max[product]))
-      and count(distinct customer) = count(customer),
-    array_agg(amount_minor order by position), array_agg(p_currencies[product] order by position)
-  into v_can_all, amounts_minor, currencies
-  from generate_series(1, p_members) as position
-  left join member on member.owner = position;
-  if v_can_all is not true then
-    amounts_minor := null;
-    currencies := null;
-  end if;
-end
-$function$;
-comment on function _amounts_of_all(p_members integer, p_line_owners integer[], p_line_products integer[], p_line_units integer[], p_customers integer[], p_taken integer[], p_open_checkouts integer[], p_open_checkouts_max integer, p_prices_minor bigint[], p_currencies text[], p_amounts_minor_min bigint[], p_amounts_minor_max bigint[], p_limits integer[], OUT amounts_minor bigint[], OUT currencies text[]) is NULL;
-
-CREATE OR REPLACE FUNCTION public._batch_products(p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT ids uuid[], OUT names text[], OUT prices_minor bigint[], OUT currencies text[], OUT amounts_minor_min bigint[], OUT amounts_minor_max bigint[], OUT limits integer[], OUT wanted bigint[], OUT free integer[])
- RETURNS record
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-AS $function$
+  v_wanted bigint[];
 begin
   select
     array_agg(p.id order by p.id), array_agg(p.name order by p.id),
@@ -785,17 +746,17 @@ begin
     array_agg(d.currency order by p.id), array_agg(c.amount_minor_min order by p.id),
     array_agg(c.amount_minor_max order by p.id), array_agg(p.max_per_customer order by p.id),
     array_agg(want.units order by p.id)
-  into ids, names, prices_minor, currencies, amounts_minor_min, amounts_minor_max, limits, wanted
+  into ids, names, prices_minor, currencies, amounts_minor_min, amounts_minor_max, limits, v_wanted
   from (
     select id, sum(units) as units from unnest(p_line_product_ids, p_line_units) as line (id, units) group by id
   ) as want
   join drop_products p on p.id = want.id
   join drops d on d.id = p.drop_id
   join currencies c on c.code = d.currency;
-  free := _free_units(ids, wanted, p_now);
+  free := _free_units(ids, v_wanted, p_now);
 end
 $function$;
-comment on function _batch_products(p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT ids uuid[], OUT names text[], OUT prices_minor bigint[], OUT currencies text[], OUT amounts_minor_min bigint[], OUT amounts_minor_max bigint[], OUT limits integer[], OUT wanted bigint[], OUT free integer[]) is NULL;
+comment on function _batch_products(p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT ids uuid[], OUT names text[], OUT prices_minor bigint[], OUT currencies text[], OUT amounts_minor_min bigint[], OUT amounts_minor_max bigint[], OUT limits integer[], OUT free integer[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public._begin_bare(p_payment_intent_id text)
  RETURNS void
@@ -856,7 +817,6 @@ declare
   v_open_max integer := (select open_checkouts_per_customer_max from inventory_settings);
   v_product record;
   v_customer record;
-  v_all record;
   -- By product.
   v_ids uuid[];
   v_prices bigint[];
@@ -890,22 +850,9 @@ begin
   select * into v_customer from _number_customers(p_customer_ids, p_line_owners, p_line_product_ids, p_now);
   v_pairs := v_customer.pairs;
   v_taken := v_customer.taken;
-  if (select bool_and(wanted <= free) from unnest(v_product.wanted, v_free) as product (wanted, free)) then
-    select * into v_all from _amounts_of_all(
-      cardinality(p_customer_ids), p_line_owners, v_products, p_line_units, v_customer.customers, v_taken,
-      v_customer.open_checkouts, v_open_max, v_prices, v_currencies, v_product.amounts_minor_min,
-      v_product.amounts_minor_max, v_limits);
-    amounts_minor := v_all.amounts_minor;
-    currencies := v_all.currencies;
-  end if;
-  if amounts_minor is not null then
-    v_used := v_product.wanted;
-    v_from := cardinality(p_line_owners) + 1;
-  else
-    amounts_minor := array_fill(null::bigint, array[cardinality(p_customer_ids)]);
-    currencies := array_fill(null::text, array[cardinality(p_customer_ids)]);
-  end if;
-  failure_codes := array_fill(null::text, array[cardinality(p_customer_ids)]);
+  amounts_minor := array_fill(null::bigint, array[cardinality(p_customer_ids)]);
+  currencies := array_fill(null::text, array[cardinality(p_customer_ids)]);
+  failure_codes := currencies;
   failure_details := array_fill(null::jsonb, array[cardinality(p_customer_ids)]);
 
   while v_from <= cardinality(p_line_owners) loop
@@ -1612,6 +1559,58 @@ end
 $function$;
 comment on function _put_back(p_product_ids uuid[], p_quantities integer[], p_count integer) is NULL;
 
+CREATE OR REPLACE FUNCTION public._quote_all(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_open_max integer := (select open_checkouts_per_customer_max from inventory_settings);
+  v_customer record;
+  v_can_all boolean;
+begin
+  select * into v_customer from _number_customers(p_customer_ids, p_line_owners, p_line_product_ids, p_now);
+  with product as materialized (
+    select
+      p.id, p.unit_price_minor, p.max_per_customer, p.available_inventory, d.currency, c.amount_minor_min, c.amount_minor_max
+    from drop_products p
+    join drops d on d.id = p.drop_id
+    join currencies c on c.code = d.currency
+    where p.id = any (p_line_product_ids) and d.opens_at <= p_now and p_now < coalesce(d.closes_at, 'infinity')
+  ), line as materialized (
+    select
+      l.owner, l.customer, l.units, p.*,
+      p.id is not null
+        and coalesce(l.units + l.taken <= p.max_per_customer, true)
+        and coalesce(l.open_checkouts < v_open_max, true) as is_allowed
+    from unnest(
+      p_line_owners, p_line_product_ids, p_line_units, v_customer.customers, v_customer.taken, v_customer.open_checkouts
+    ) as l (owner, product_id, units, customer, taken, open_checkouts)
+    left join product p on p.id = l.product_id
+  ), member as (
+    select
+      owner, min(customer) as customer, min(currency) as currency, sum(unit_price_minor * units)::bigint as amount_minor,
+      bool_and(is_allowed) and min(currency) = max(currency)
+        and sum(unit_price_minor * units) between min(amount_minor_min) and max(amount_minor_max) as is_allowed
+    from line
+    group by owner
+  )
+  select
+    bool_and(coalesce(m.is_allowed, m.owner is null)) and count(distinct m.customer) = count(m.customer)
+      and (select bool_and(units <= available) from (
+        select sum(units) as units, min(available_inventory) as available from line group by id) as wanted),
+    array_agg(m.amount_minor order by position), array_agg(m.currency order by position)
+  into v_can_all, amounts_minor, currencies
+  from generate_series(1, cardinality(p_customer_ids)) as position
+  left join member m on m.owner = position;
+  if v_can_all is not true then
+    amounts_minor := null;
+    currencies := null;
+  end if;
+end
+$function$;
+comment on function _quote_all(p_customer_ids text[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT amounts_minor bigint[], OUT currencies text[]) is NULL;
+
 CREATE OR REPLACE FUNCTION public._quote_lines(p_product_ids uuid[], p_quantities integer[], p_now timestamp with time zone, OUT failure_code text, OUT failure_detail jsonb, OUT amount_minor bigint, OUT currency text)
  RETURNS record
  LANGUAGE plpgsql
@@ -1965,6 +1964,31 @@ end
 $function$;
 comment on function _take_product(p_product_id uuid, p_quantity integer) is NULL;
 
+CREATE OR REPLACE FUNCTION public._take_quoted(p_line_product_ids uuid[], p_line_units integer[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+declare
+  v_asked_at timestamptz := clock_timestamp();
+  v_products integer;
+  v_taken integer;
+begin
+  perform _lock_products(p_line_product_ids);
+  select count(distinct id) into v_products from unnest(p_line_product_ids) as id;
+  update drop_products p set available_inventory = p.available_inventory - wanted.units
+  from (
+    select id, sum(units) as units from unnest(p_line_product_ids, p_line_units) as line (id, units) group by id
+  ) as wanted
+  where p.id = wanted.id and p.available_inventory >= wanted.units;
+  get diagnostics v_taken = row_count;
+  if v_taken < v_products or clock_timestamp() > v_asked_at + interval '100 ms' then
+    raise exception using errcode = 'HF013', message = 'the members of this batch must be asked in turn';
+  end if;
+end
+$function$;
+comment on function _take_quoted(p_line_product_ids uuid[], p_line_units integer[]) is NULL;
+
 CREATE OR REPLACE FUNCTION public._take_units(p_product_ids uuid[], p_quantities integer[])
  RETURNS integer
  LANGUAGE plpgsql
@@ -1996,8 +2020,8 @@ AS $function$
 $function$;
 comment on function _units_out(p_checkout_id uuid, OUT drop_product_id uuid, OUT units integer) is NULL;
 
-CREATE OR REPLACE FUNCTION public._write_batch(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_amounts_minor bigint[], p_currencies text[], p_failure_codes text[], p_failure_details jsonb[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone)
- RETURNS TABLE(checkout_id uuid, reservation_ids uuid[])
+CREATE OR REPLACE FUNCTION public._write_batch(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_amounts_minor bigint[], p_currencies text[], p_failure_codes text[], p_failure_details jsonb[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT reserved_by uuid[], OUT reservation_ids uuid[])
+ RETURNS record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'public', 'pg_temp'
 AS $function$
@@ -2023,22 +2047,23 @@ begin
   join (select * from drop_products where id = any (p_line_product_ids)) p on p.id = line.product_id
   where p_amounts_minor[line.owner] is not null;
 
-  return query
-    with held as (
-      insert into inventory_reservations
-        (drop_product_id, quantity, payment_intent_id, expires_at, created_at, checkout_id, reclaim_after)
-      select
-        line.product_id, line.units, 'checkout:' || p_checkout_ids[line.owner],
-        p_now + make_interval(secs => p_window_seconds[line.owner]), p_now, p_checkout_ids[line.owner],
-        p_now + make_interval(secs => p_window_seconds[line.owner] + p_reclaim_grace_seconds[line.owner])
-      from unnest(p_line_owners, p_line_product_ids, p_line_units) as line (owner, product_id, units)
-      where p_amounts_minor[line.owner] is not null
-      returning id, inventory_reservations.checkout_id, drop_product_id
-    )
-    select held.checkout_id, array_agg(id order by drop_product_id) from held group by held.checkout_id;
+  with held as (
+    insert into inventory_reservations
+      (drop_product_id, quantity, payment_intent_id, expires_at, created_at, checkout_id, reclaim_after)
+    select
+      line.product_id, line.units, 'checkout:' || p_checkout_ids[line.owner],
+      p_now + make_interval(secs => p_window_seconds[line.owner]), p_now, p_checkout_ids[line.owner],
+      p_now + make_interval(secs => p_window_seconds[line.owner] + p_reclaim_grace_seconds[line.owner])
+    from unnest(p_line_owners, p_line_product_ids, p_line_units) as line (owner, product_id, units)
+    where p_amounts_minor[line.owner] is not null
+    returning id, checkout_id, drop_product_id
+  )
+  select array_agg(checkout_id order by drop_product_id), array_agg(id order by drop_product_id)
+  into reserved_by, reservation_ids
+  from held;
 end
 $function$;
-comment on function _write_batch(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_amounts_minor bigint[], p_currencies text[], p_failure_codes text[], p_failure_details jsonb[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone) is NULL;
+comment on function _write_batch(p_checkout_ids uuid[], p_request_fingerprints text[], p_customer_ids text[], p_window_seconds integer[], p_reclaim_grace_seconds integer[], p_payment_attempts_max integer[], p_amounts_minor bigint[], p_currencies text[], p_failure_codes text[], p_failure_details jsonb[], p_line_owners integer[], p_line_product_ids uuid[], p_line_units integer[], p_now timestamp with time zone, OUT reserved_by uuid[], OUT reservation_ids uuid[]) is NULL;
 
 CREATE OR REPLACE FUNCTION public.adjust_total_inventory(p_request_key text, p_drop_product_id uuid, p_units integer, p_who text, p_why text, OUT total integer, OUT available integer)
  RETURNS record
@@ -2810,6 +2835,8 @@ declare
   v_currencies text[];
   v_codes text[];
   v_details jsonb[];
+  v_reserved_by uuid[];
+  v_reservation_ids uuid[];
 begin
   perform _require_read_committed();
   perform _lock_checkouts(p_checkout_ids);
@@ -2831,14 +2858,34 @@ begin
   end if;
   if cardinality(v_owners) > 0 then
     perform _lock_customers(array(select p_customer_ids[owner] from unnest(v_owners) as owner), v_ids);
-    perform _lock_batch_products(p_customer_ids, v_ids, clock_timestamp());
-    -- Read after every lock: a buyer who waited for one still gets the whole window.
     v_now := clock_timestamp();
-    select d.amounts_minor, d.currencies, d.failure_codes, d.failure_details
-    into v_amounts, v_currencies, v_codes, v_details
-    from _decide_batch(p_customer_ids, v_owners, v_ids, v_units, v_now) d;
+    select q.amounts_minor, q.currencies into v_amounts, v_currencies
+    from _quote_all(p_customer_ids, v_owners, v_ids, v_units, v_now) q;
+    if v_amounts is not null then
+      begin
+        select w.reserved_by, w.reservation_ids into v_reserved_by, v_reservation_ids
+        from _write_batch(
+          p_checkout_ids, p_request_fingerprints, p_customer_ids, p_window_seconds, p_reclaim_grace_seconds,
+          p_payment_attempts_max, v_amounts, v_currencies, v_codes, v_details, v_owners, v_ids, v_units, v_now) w;
+        perform _take_quoted(v_ids, v_units);
+      exception when sqlstate 'HF013' then
+        v_amounts := null;
+      end;
+    end if;
+    if v_amounts is null then
+      perform _lock_batch_products(p_customer_ids, v_ids, clock_timestamp());
+      -- Read after every lock: a buyer who waited for one still gets the whole window.
+      v_now := clock_timestamp();
+      select d.amounts_minor, d.currencies, d.failure_codes, d.failure_details
+      into v_amounts, v_currencies, v_codes, v_details
+      from _decide_batch(p_customer_ids, v_owners, v_ids, v_units, v_now) d;
+      select w.reserved_by, w.reservation_ids into v_reserved_by, v_reservation_ids
+      from _write_batch(
+        p_checkout_ids, p_request_fingerprints, p_customer_ids, p_window_seconds, p_reclaim_grace_seconds,
+        p_payment_attempts_max, v_amounts, v_currencies, v_codes, v_details, v_owners, v_ids, v_units, v_now) w;
+    end if;
   end if;
-  -- From what is being written, instead of reading it back.
+  -- From what was written, instead of reading it back.
   return query
     select
       m.position::integer,
@@ -2848,10 +2895,11 @@ begin
       case when m.amount_minor is not null then w.reservation_ids else '{}' end
     from unnest(p_checkout_ids, v_amounts, v_currencies, v_codes) with ordinality
       as m (id, amount_minor, currency, failure_code, position)
-    left join _write_batch(
-      p_checkout_ids, p_request_fingerprints, p_customer_ids, p_window_seconds, p_reclaim_grace_seconds,
-      p_payment_attempts_max, v_amounts, v_currencies, v_codes, v_details, v_owners, v_ids, v_units, v_now
-    ) w on w.checkout_id = m.id
+    left join (
+      select r.checkout_id, array_agg(r.id order by r.n) as reservation_ids
+      from unnest(v_reserved_by, v_reservation_ids) with ordinality as r (checkout_id, id, n)
+      group by r.checkout_id
+    ) as w on w.checkout_id = m.id
     where m.id <> all (v_known);
 end
 $function$;

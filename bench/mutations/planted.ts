@@ -59,26 +59,30 @@ export const PLANTED: readonly Planted[] = [
     test: 'first come, first served: a large order that is short does not stop a small one behind it',
   },
   {
-    fault: 'a batch is served as a whole without asking whether the units are free',
-    edits: [{ of: '_claim_batch', find: 'bool_and(wanted <= free)', replace: 'true' }],
+    fault: 'a batch takes the units it was quoted though they are gone',
+    edits: [{ of: '_take_quoted', find: ' and p.available_inventory >= wanted.units', replace: '' }],
+    file: 'proofs/batch-locks.test.ts',
+    test: 'what a batch wrote before its units were gone is undone: one of two is served, once',
+  },
+  {
+    fault: 'a batch begins the window of its members, and then waits for a product',
+    edits: [
+      { of: '_take_quoted', find: `or clock_timestamp() > v_asked_at + interval '100 ms'`, replace: '' },
+    ],
     file: 'batch-open.test.ts',
-    test: 'first come, first served: a large order that is short does not stop a small one behind it',
+    test: 'the window begins after the locks: who waited still gets all of it',
   },
   {
     fault: 'a batch is served as a whole without asking for limits',
     edits: [
-      {
-        of: '_amounts_of_all',
-        find: 'coalesce(l.units + l.taken <= p_limits[l.product], true)',
-        replace: 'true',
-      },
+      { of: '_quote_all', find: 'coalesce(l.units + l.taken <= p.max_per_customer, true)', replace: 'true' },
     ],
     file: 'batch-open.test.ts',
     test: 'purchase_limit_reached among neighbours who can all be served',
   },
   {
     fault: 'a batch is served as a whole though a customer is in it twice',
-    edits: [{ of: '_amounts_of_all', find: 'count(distinct customer) = count(customer)', replace: 'true' }],
+    edits: [{ of: '_quote_all', find: 'count(distinct m.customer) = count(m.customer)', replace: 'true' }],
     file: 'batch-open.test.ts',
     test: 'the limit per customer is exact inside one batch, and with what the customer has already',
   },
@@ -99,7 +103,7 @@ export const PLANTED: readonly Planted[] = [
     fault: 'a batch reads the counters before it locks the products',
     edits: [{ of: '_lock_batch_products', find: 'perform _lock_products(p_product_ids);', replace: '' }],
     file: 'proofs/batch-locks.test.ts',
-    test: 'a batch that waits for a product decides by what is left when it is its turn',
+    test: 'a batch whose members must be asked in turn decides by what is left when it is its turn',
   },
   {
     fault: 'confirm decides by the start of the transaction',

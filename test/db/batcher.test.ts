@@ -32,6 +32,7 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
+const sizes = ({ batches }: { batches: Call[] }) => batches.map(({ members }) => members.length);
 const numbered = (count: number) => Array.from({ length: count }, (_, n) => `m${n}`);
 const upper = (members: string[]) => members.map((member) => member.toUpperCase());
 
@@ -75,15 +76,36 @@ test('the same key at the same time is one member; later it is another call', as
   expect(singles).toHaveLength(2);
 });
 
+test('many are halved over two batches at once, never three; few wait for the one that is under way', async () => {
+  const few = openBatcher();
+  void Promise.all(numbered(127).map(few.call));
+  await settled();
+  expect(sizes(few)).toEqual([127]);
+  const many = openBatcher();
+  void Promise.all(numbered(300).map(many.call));
+  await settled();
+  expect(sizes(many)).toEqual([150, 150]);
+  void Promise.all(numbered(363).map(many.call));
+  await settled();
+  expect(sizes(many)).toEqual([150, 150]);
+  const [first] = many.batches;
+  required(first).answer(upper(required(first).members));
+  await settled();
+  expect(sizes(many)).toEqual([150, 150]);
+  void many.call('one more makes 64');
+  await settled();
+  expect(sizes(many)).toEqual([150, 150, 64]);
+});
+
 test('a batch has at most 500 members and the given weight', async () => {
   const plain = openBatcher();
   void Promise.all(numbered(1_201).map(plain.call));
-  for (const size of [500, 500]) {
-    await settled();
-    const batch = required(plain.batches.at(-1));
-    expect(batch.members).toHaveLength(size);
-    batch.answer(upper(batch.members));
-  }
+  await settled();
+  expect(sizes(plain)).toEqual([500, 500]);
+  const [full] = plain.batches;
+  required(full).answer(upper(required(full).members));
+  await settled();
+  expect(sizes(plain)).toEqual([500, 500, 201]);
   const heavy = openBatcher({ weightOf: (input) => input.length, weightMax: 5 });
   void Promise.all(['aaa', 'bb', 'cccccccc', 'd'].map(heavy.call));
   await settled();

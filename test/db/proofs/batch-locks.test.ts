@@ -1,4 +1,5 @@
 // What the locks of a batch are for, one interleaving at a time.
+import { randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
 
 import { openCheckouts } from '../../../db/checkout-batches';
@@ -15,6 +16,7 @@ import {
   openAndBind,
   openInput,
   required,
+  reserve,
   unitsByStatus,
   untilWaiting,
   WINDOW_SECONDS,
@@ -43,12 +45,17 @@ async function withProductLocked(
   }
 }
 
-test('a batch that waits for a product decides by what is left when it is its turn', async () => {
+test.each([
+  ['could all be served when it looked', 0],
+  ['must be asked in turn', 1],
+])('a batch whose members %s decides by what is left when it is its turn', async (_members, refused) => {
   const product = await createProduct(db.pool, { total: 3 });
   const batches: ReturnType<typeof openCheckouts>[] = [];
   await withProductLocked(product, async () => {
     for (let n = 0; n < 2; n += 1) {
-      batches.push(openCheckouts(db.pool, [openInput([line(product)]), openInput([line(product)])]));
+      batches.push(
+        openCheckouts(db.pool, [openInput([line(product)]), ...unknown, openInput([line(product)])]),
+      );
     }
     await untilWaiting(db.pool, 2);
   });
@@ -58,6 +65,23 @@ test('a batch that waits for a product decides by what is left when it is its tu
   expect(failures.filter((failure) => failure === null)).toHaveLength(3);
   expect(failures.filter((failure) => failure === 'insufficient_inventory')).toHaveLength(1);
   expect(await available(db.pool, product)).toBe(0);
+});
+
+test('what a batch wrote before its units were gone is undone: one of two is served, once', async () => {
+  const product = await createProduct(db.pool, { total: 3 });
+  const orders = [openInput([line(product)]), openInput([line(product)])];
+  let batch: ReturnType<typeof openCheckouts> | undefined;
+  await withProductLocked(product, async (client) => {
+    batch = openCheckouts(db.pool, orders);
+    await untilWaiting(db.pool, 1);
+    await reserve(client as unknown as typeof db.pool, 'pi_in_between', [line(product, 2)]);
+  });
+  expect((await batch)?.map((one) => one?.outcome)).toEqual(['opened', 'closed']);
+  expect(await unitsByStatus(db.pool, product)).toEqual({ held: 3 });
+  const { rows } = await db.pool.query('select status from checkouts where id = any ($1) order by status', [
+    orders.map((order) => order.checkoutId),
+  ]);
+  expect(rows).toEqual([{ status: 'opening' }, { status: 'refused' }]);
 });
 
 test('a batch locks its products in their one order, however its lines come', async () => {
