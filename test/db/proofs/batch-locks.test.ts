@@ -53,6 +53,7 @@ test.each([
   const batches: ReturnType<typeof openCheckouts>[] = [];
   await withProductLocked(product, async () => {
     for (let n = 0; n < 2; n += 1) {
+      const unknown = Array.from({ length: refused }, () => openInput([line(randomUUID())]));
       batches.push(
         openCheckouts(db.pool, [openInput([line(product)]), ...unknown, openInput([line(product)])]),
       );
