@@ -12,6 +12,7 @@ function project(displayName, servers) {
     roots: ['<rootDir>/test'],
     testMatch: [`<rootDir>/test/${displayName}/**/*.test.ts`],
     testEnvironment: 'node',
+    runner: '<rootDir>/test/support/jest/two-lanes.js',
     testTimeout: TIMEOUT_MS,
     transform: {
       '^.+\\.ts$': [

@@ -28,7 +28,7 @@ function main() {
 
 function runAll(args) {
   var checks = args.length === 0 ? CHECKS : [];
-  runChecks(checks, { passed: 0, failed: 0, skipped: 0 }, function (counts) {
+  runChecks(checks, function (counts) {
     runJest(jestArguments(args), function (jestCounts, status) {
       var total = sum(counts, jestCounts);
       // A run that broke before it could count (a server that did not start) has failed, whatever was counted.
@@ -44,18 +44,29 @@ function jestArguments(args) {
   return args.length === 1 && args[0] === 'unit' ? ['--selectProjects', 'unit'] : args;
 }
 
-function runChecks(names, counts, done) {
-  if (names.length === 0) return done(counts);
-  var name = names[0];
+/** All at once, for each leaves a processor idle at times; what one says is printed when it has ended. */
+function runChecks(names, done) {
   var npm = install.npmCommand(process.env, process.execPath);
-  tell('> ' + name);
-  runToEnd(npm.program, npm.args.concat(['run', '--silent', name]), process.env, function (status) {
-    tell((status === 0 ? '  passed: ' : '  FAILED: ') + name);
-    runChecks(
-      names.slice(1),
-      sum(counts, { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0 }),
-      done,
-    );
+  var counts = { passed: 0, failed: 0, skipped: 0 };
+  var running = names.length;
+  if (running === 0) return done(counts);
+  tell('> ' + names.join(', '));
+  names.forEach(function (name) {
+    var words = '';
+    var child = runToEnd(npm.program, npm.args.concat(['run', '--silent', name]), process.env, 'pipe', end);
+    [child.stdout, child.stderr].forEach(function (stream) {
+      stream.setEncoding('utf8');
+      stream.on('data', function (text) {
+        words += text;
+      });
+    });
+    function end(status) {
+      process.stdout.write(words);
+      tell((status === 0 ? '  passed: ' : '  FAILED: ') + name);
+      counts[status === 0 ? 'passed' : 'failed'] += 1;
+      running -= 1;
+      if (running === 0) done(counts);
+    }
   });
 }
 
@@ -66,7 +77,7 @@ function runJest(args, done) {
   var reporters = ['--reporters=default', '--reporters=' + path.join(__dirname, 'count-reporter.js')];
   var jest = require.resolve('jest/bin/jest');
   var env = Object.assign({}, process.env, { HOLDFAST_TEST_COUNT_FILE: file });
-  runToEnd(process.execPath, [jest].concat(args, reporters), env, function (status) {
+  runToEnd(process.execPath, [jest].concat(args, reporters), env, 'inherit', function (status) {
     var counts = readCounts(file);
     fs.rmSync(folder, { recursive: true, force: true });
     done(counts, status);
@@ -81,12 +92,12 @@ function readCounts(file) {
   }
 }
 
-/** Runs a program in the terminal's view; a signal to us is passed on to it. */
-function runToEnd(program, args, env, done) {
+/** Runs a program, whose output goes to the terminal or to a pipe; a signal to us is passed on to it. */
+function runToEnd(program, args, env, output, done) {
   var child = childProcess.spawn(program, args, {
     cwd: root,
     env: env,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', output, output],
   });
   var isStopped = false;
   var passOn = function (signal) {
@@ -96,8 +107,7 @@ function runToEnd(program, args, env, done) {
   process.on('SIGTERM', passOn);
   process.on('SIGINT', passOn);
   child.on('error', function (error) {
-    tell(String(error));
-    done(1);
+    tell(String(error)); // and it closes, with a status below 0
   });
   child.on('close', function (status) {
     process.removeListener('SIGTERM', passOn);
@@ -105,6 +115,7 @@ function runToEnd(program, args, env, done) {
     if (isStopped) process.exit(130);
     done(status === null ? 1 : status);
   });
+  return child;
 }
 
 function sum(a, b) {

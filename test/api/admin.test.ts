@@ -180,15 +180,24 @@ describe('while no worker takes it up', () => {
   });
 
   test('more than sixteen at once are told to come again', async () => {
-    const keys = Array.from({ length: 20 }, () => `key-${randomUUID()}`);
-    const answers = await Promise.all(
-      keys.map((key) => act(api, 'cleanup', WHO, { 'idempotency-key': key })),
-    );
-    const statuses = answers.map(({ status }) => status);
-    expect(statuses.filter((status) => status === 202)).toHaveLength(16);
-    expect(answers.filter(({ body }) => body['code'] === 'busy')).toHaveLength(4);
-    for (const { status, body } of answers) {
-      if (status === 202) await temporal.terminate(operationWorkflowId(String(body['operation_id'])));
+    // On a busy machine twenty requests may take longer to arrive than the others of this file are made to wait.
+    const patient = await BareApi.open({
+      deps: { temporalClient: temporal.client },
+      settings: { operationWaitMs: 5_000 },
+    });
+    try {
+      const keys = Array.from({ length: 20 }, () => `key-${randomUUID()}`);
+      const answers = await Promise.all(
+        keys.map((key) => act(patient, 'cleanup', WHO, { 'idempotency-key': key })),
+      );
+      const statuses = answers.map(({ status }) => status);
+      expect(statuses.filter((status) => status === 202)).toHaveLength(16);
+      expect(answers.filter(({ body }) => body['code'] === 'busy')).toHaveLength(4);
+      for (const { status, body } of answers) {
+        if (status === 202) await temporal.terminate(operationWorkflowId(String(body['operation_id'])));
+      }
+    } finally {
+      await patient.close();
     }
   });
 });

