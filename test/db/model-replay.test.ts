@@ -5,7 +5,8 @@ import Stripe from 'stripe';
 
 import { startSimulator } from '../../local/stripe-simulator';
 import { movesOf, newWorld, type NextMove } from '../search/moves';
-import { Real, type Parts } from '../search/replay/real';
+import type { Parts } from '../search/replay/activities';
+import { Real } from '../search/replay/real';
 import { seenIn, seenOn } from '../search/replay/state';
 import { PRODUCT } from '../search/rules';
 import type { World } from '../search/world';

@@ -1,20 +1,12 @@
 // A whole shop for one test file: real PostgreSQL, the simulator over HTTP, the API over HTTP, the worker's own workers,
 // and a Temporal server, by default the one that skips time.
 
-import type { Client } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
 import type { Pool } from 'pg';
-import pino from 'pino';
-import { Registry } from 'prom-client';
 import type Stripe from 'stripe';
 
 import type { Reservations, Settlement } from '../../activities/deps';
-import { createApp } from '../../api/app';
-import { startServer } from '../../api/server';
-import { createStreams } from '../../api/streams';
-import type { ApiSettings } from '../../api/deps';
-import type { CheckoutPolicy } from '../../contracts/checkout';
 import { checkoutWorkflowId } from '../../contracts/ids';
 import { MAIN_TASK_QUEUE } from '../../contracts/messages';
 import { createCheckoutBatches } from '../../db/checkout-batches';
@@ -26,30 +18,14 @@ import { createTestDatabase, type TestDatabase } from './database';
 import { findBrokenInvariants } from './invariants';
 import { postJson, readLedger, type LedgerPayment } from './ledger';
 import { payInBrowser, Shop, type CheckoutBody, type CreateBody } from './shop';
-import { openEnvironment, requireEnv, type TemporalServer } from './temporal-environment';
+import { openEnvironment, requireEnv } from './temporal-environment';
 import { until } from './until';
+import { openApi, POLICY, PUBLISHABLE_KEY, type WorldOptions } from './world-api';
+
+export { ADMIN_TOKEN, POLICY, PUBLISHABLE_KEY, type WorldOptions } from './world-api';
 
 const SECRET_KEY = 'sk_test_simulator';
 const RUN_MS = 90_000;
-export const PUBLISHABLE_KEY = 'pk_test_simulator';
-export const ADMIN_TOKEN = 'admin-token-of-this-test';
-
-export interface WorldOptions {
-  server?: TemporalServer;
-  policy?: Partial<CheckoutPolicy>;
-  holdMaxSeconds?: number;
-  settings?: Partial<ApiSettings>;
-  createsPerSecond?: number;
-  paymentMethodTypes?: string[];
-}
-
-export const POLICY: CheckoutPolicy = {
-  windowSeconds: 300,
-  paymentAttemptsMax: 3,
-  reclaimGraceSeconds: 600,
-  endPaymentPauseMaxSeconds: 120,
-  captureMethod: 'automatic',
-};
 
 export class World {
   readonly env: TestWorkflowEnvironment;
@@ -274,52 +250,4 @@ export class World {
       holdfastEnv: this.database.holdfastEnv,
     });
   }
-}
-
-async function openApi(
-  client: Client,
-  database: TestDatabase,
-  simulatorUrl: string,
-  stripe: Stripe,
-  options: WorldOptions,
-) {
-  const webhookSecrets: string[] = [];
-  const logger = pino({ level: 'silent' });
-  const metrics = new Registry();
-  const streams = createStreams({ pool: database.pool, logger, metrics });
-  const app = createApp({
-    pool: database.pool,
-    temporalClient: client,
-    stripe,
-    holdfastEnv: database.holdfastEnv,
-    logger,
-    metrics,
-    streams,
-    settings: {
-      mode: 'simulator',
-      publishableKey: PUBLISHABLE_KEY,
-      stripeApiBase: simulatorUrl,
-      webhookSecrets,
-      checkoutTokenSecret: 'token-secret-of-this-test',
-      adminToken: ADMIN_TOKEN,
-      windowSeconds: options.policy?.windowSeconds ?? POLICY.windowSeconds,
-      inFlightMax: 200,
-      openDeadlineMs: 20_000,
-      operationWaitMs: 10_000,
-      ...options.settings,
-    },
-  });
-  const api = await startServer(app, { port: 0, host: '127.0.0.1' });
-  const endpoint = await stripe.webhookEndpoints.create({
-    url: `http://127.0.0.1:${api.port}/api/webhooks/stripe`,
-    enabled_events: ['*'],
-  });
-  webhookSecrets.push(endpoint.secret ?? '');
-  return {
-    port: api.port,
-    close: async (drainMs: number) => {
-      await streams.close();
-      await api.close(drainMs);
-    },
-  };
 }

@@ -16,7 +16,8 @@ import { RefusedByDatabaseError, toDatabaseError } from '../../../db/errors';
 import { adjustTotalInventory } from '../../../db/stock';
 import { ageCheckout } from '../../support/database';
 import { confirm, GRACE_SECONDS, HOLD_MAX_SECONDS, line, openInput, release, reserve } from '../support';
-import type { InventoryModel, ModelLine, OpenRequest } from './model';
+import type { InventoryModel, OpenRequest } from './model';
+import type { ModelLine } from './model-stock';
 import type { Random } from './random';
 
 export interface World {

@@ -1,20 +1,8 @@
 // The inventory as plain objects in memory: what each call must answer and leave behind, one after the other, without locks or
 // clock (time passes when a test says so). Whose dead holds are taken back, and when, follows the SQL: no rule fixes it.
 
-export interface ModelLine {
-  product: string;
-  units: number;
-}
-
-type HoldStatus = 'held' | 'confirmed' | 'released' | 'expired';
-
-interface Hold {
-  product: string;
-  units: number;
-  status: HoldStatus;
-  /** The lease is over: whoever wants the units may have them. */
-  isDead: boolean;
-}
+import { byProduct, merged, same, StockModel, sumOf } from './model-stock';
+import type { Hold, ModelLine } from './model-stock';
 
 interface Checkout {
   customer: string | null;
@@ -23,12 +11,6 @@ interface Checkout {
   failure: string | null;
   isBound: boolean;
   holds: Hold[];
-}
-
-export interface ModelProduct {
-  total: number;
-  free: number;
-  maxPerCustomer: number | null;
 }
 
 const OPEN = ['opening', 'awaiting_payment', 'payment_processing'];
@@ -40,8 +22,7 @@ export interface OpenRequest {
   lines: ModelLine[];
 }
 
-export class InventoryModel {
-  readonly products = new Map<string, ModelProduct>();
+export class InventoryModel extends StockModel {
   readonly checkouts = new Map<string, Checkout>();
   readonly bare = new Map<string, Hold[]>();
 
@@ -140,10 +121,6 @@ export class InventoryModel {
     for (const hold of this.checkouts.get(id)?.holds ?? []) hold.isDead = true;
   }
 
-  cleanup(): string {
-    return String(this.takeBack(() => true));
-  }
-
   reserve(id: string, requested: readonly ModelLine[], isDead: boolean): string {
     const lines = merged(requested);
     const own = this.bare.get(id) ?? [];
@@ -176,14 +153,6 @@ export class InventoryModel {
     for (const hold of held) this.giveBack(hold, 'released');
     if (held.length > 0) return 'true';
     return String(own.length > 0 && own.every((hold) => hold.status !== 'confirmed'));
-  }
-
-  adjust(id: string, units: number): string {
-    const product = this.product(id);
-    if (product.free + units < 0) return 'error';
-    product.free += units;
-    product.total += units;
-    return String(product.free);
   }
 
   private refusal(customer: string | null, lines: readonly ModelLine[], mayTakeBack: boolean): string | null {
@@ -244,74 +213,21 @@ export class InventoryModel {
     return !this.isOverLimit(customer, lines) && this.takeAll(lines);
   }
 
-  /** Lines in the order of the products. Dead holds taken back on the way stay taken back, whatever comes of the order. */
-  private takeAll(lines: readonly ModelLine[], mayTakeBack = true): boolean {
-    for (const [n, one] of lines.entries()) {
-      const product = this.product(one.product);
-      if (mayTakeBack && product.free < one.units) this.takeBack((hold) => hold.product === one.product);
-      if (product.free < one.units) {
-        for (const taken of lines.slice(0, n)) this.product(taken.product).free += taken.units;
-        return false;
-      }
-      product.free -= one.units;
-    }
-    return true;
-  }
-
-  /** Ends the dead holds that are wanted; how many. */
-  private takeBack(isWanted: (hold: Hold, customer: string | null) => boolean): number {
-    const owned: [Hold, string | null][] = [
+  protected owned(): [Hold, string | null][] {
+    return [
       ...[...this.checkouts.values()].flatMap((one) =>
         one.holds.map((hold): [Hold, string | null] => [hold, one.customer]),
       ),
       ...[...this.bare.values()].flat().map((hold): [Hold, null] => [hold, null]),
     ];
-    const dead = owned.filter(
-      ([hold, owner]) => hold.status === 'held' && hold.isDead && isWanted(hold, owner),
-    );
-    for (const [hold] of dead) this.giveBack(hold, 'expired');
-    return dead.length;
   }
 
   private endHolds(checkout: Checkout, status: 'released' | 'expired'): void {
     for (const hold of checkout.holds) if (hold.status === 'held') this.giveBack(hold, status);
-  }
-
-  private giveBack(hold: Hold, status: 'released' | 'expired'): void {
-    hold.status = status;
-    this.product(hold.product).free += hold.units;
-  }
-
-  private product(id: string): ModelProduct {
-    const product = this.products.get(id);
-    if (!product) throw new Error('no such product');
-    return product;
   }
 }
 
 function answerOf({ status, failure }: Checkout): string {
   if (OPEN.includes(status)) return 'opened';
   return status === 'refused' ? (failure ?? status) : status;
-}
-
-/** One line a product, ascending. */
-function merged(lines: readonly ModelLine[]): ModelLine[] {
-  const units = new Map<string, number>();
-  for (const one of lines) units.set(one.product, (units.get(one.product) ?? 0) + one.units);
-  return [...units].map(([product, sum]) => ({ product, units: sum })).sort(byProduct);
-}
-
-function same(holds: readonly Hold[], lines: readonly ModelLine[]): boolean {
-  const text = (all: readonly ModelLine[]) =>
-    JSON.stringify([...all].sort(byProduct).map(({ product, units }) => [product, units]));
-  return text(holds) === text(lines);
-}
-
-/** As UUIDs compare in the database: both are lower case. */
-function byProduct(a: ModelLine, b: ModelLine): number {
-  return a.product < b.product ? -1 : 1;
-}
-
-function sumOf(lines: readonly ModelLine[]): number {
-  return lines.reduce((sum, one) => sum + one.units, 0);
 }

@@ -2,7 +2,8 @@
 import { isOpen } from '../model/stock';
 import { getJson, type Ledger } from '../../support/ledger';
 import type { World } from '../world';
-import type { Parts, Real } from './real';
+import type { Parts } from './activities';
+import type { Real } from './real';
 
 export interface Seen {
   free: number;
