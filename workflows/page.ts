@@ -2,10 +2,10 @@
 import { allHandlersFinished, workflowInfo } from '@temporalio/workflow';
 
 /**
- * About five hours of asking Stripe every two minutes, or half a day of a pause. Temporal ends a run at 51,200 events, and
+ * About two hours of asking Stripe every two minutes, or a quarter of a day of a pause. Temporal ends a run at 51,200 events, and
  * suggests a new history at a number of its own, which an operator may lower.
  */
-const PAGE_EVENTS_MAX = 1_000;
+const PAGE_EVENTS_MAX = 500;
 
 /** Whether the run should go on in a new history, and nobody waits for an answer that this one owes. */
 export function isPageFull(): boolean {

@@ -18,9 +18,9 @@ import { until } from '../support/until';
 import { World, type WorldOptions } from '../support/world';
 
 /** A page of history, and what the round under way adds to it. */
-const EVENTS_MAX = 1_100;
-/** A page takes about a thousand. */
-const SIGNALS_MAX = 4_000;
+const EVENTS_MAX = 600;
+/** A page takes about five hundred. */
+const SIGNALS_MAX = 2_000;
 const WEEKS: WorldOptions = {
   paymentMethodTypes: ['card', 'us_bank_account'],
   holdMaxSeconds: 60 * 86_400,
@@ -77,7 +77,7 @@ async function expectSold(placed: Placed, firstRunId: string): Promise<void> {
   expect(await stock()).toBe(stockBefore - 1);
 }
 
-describe.each(CAPTURE_METHODS)('%s capture, settlement paused for a day', (captureMethod) => {
+describe.each(CAPTURE_METHODS)('%s capture, settlement paused for hours', (captureMethod) => {
   beforeAll(() => enter({ policy: { captureMethod }, paymentMethodTypes: ['card'] }));
   beforeEach(() => void (world.settlement = () => 'on'));
 
@@ -86,7 +86,7 @@ describe.each(CAPTURE_METHODS)('%s capture, settlement paused for a day', (captu
     const runId = await runIdOf(placed);
     world.settlement = () => 'paused';
     await world.pay(placed.checkout);
-    await world.env.sleep('18 hours');
+    await world.env.sleep('9 hours');
     await expectNewHistory(placed, runId, 'awaiting_payment');
     return { ...placed, runId };
   }
@@ -105,7 +105,7 @@ describe.each(CAPTURE_METHODS)('%s capture, settlement paused for a day', (captu
     const runId = await runIdOf(placed);
     world.settlement = () => 'paused';
     await world.shop.cancel(placed.checkout);
-    await world.env.sleep('18 hours');
+    await world.env.sleep('9 hours');
     await expectNewHistory(placed, runId, 'awaiting_payment');
     expect(await placed.stock()).toBe(placed.stockBefore - 1);
     world.settlement = () => 'on';
@@ -123,7 +123,7 @@ test('settlement goes on in a new history as well, and finishes in place of a ru
   await world.pay(placed.checkout);
   const settlement = world.env.client.workflow.getHandle(settlementWorkflowId(placed.checkout.checkout_id));
   const { runId } = await until('settlement to run', () => settlement.describe());
-  await world.env.sleep('18 hours');
+  await world.env.sleep('9 hours');
   const now = await settlement.describe();
   expect([now.status.name, now.runId === runId, now.historyLength < EVENTS_MAX]).toEqual([
     'RUNNING',
@@ -147,7 +147,7 @@ describe('a payment that is processed for hours', () => {
   test('the units stay held, and its success is an order', async () => {
     const placed = await processing();
     const runId = await runIdOf(placed);
-    await world.env.sleep('4 hours');
+    await world.env.sleep('2 hours');
     await expectNewHistory(placed, runId, 'payment_processing');
     expect(await placed.stock()).toBe(placed.stockBefore - 1);
     await bankSettles(placed);
@@ -159,7 +159,7 @@ describe('a payment that is processed for hours', () => {
     const runId = await runIdOf(placed);
     const answer = await runOf(placed).executeUpdate(cancelByOperatorUpdate);
     expect(answer).toEqual({ outcome: 'accepted' });
-    await world.env.sleep('4 hours');
+    await world.env.sleep('2 hours');
     await expectNewHistory(placed, runId, 'payment_processing');
     await world.control('settings', { processing_cancel: 'allow' });
     expect(await runOf(placed, runId).result()).toMatchObject({ status: 'canceled' });
