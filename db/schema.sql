@@ -402,7 +402,7 @@ CREATE INDEX checkouts_customer ON public.checkouts USING btree (customer_id) WH
 
 CREATE INDEX drop_products_drop ON public.drop_products USING btree (drop_id);
 
-CREATE INDEX idx_inventory_reservations_drop_product ON public.inventory_reservations USING btree (drop_product_id, "left"(status, 4), reclaim_after);
+CREATE INDEX idx_inventory_reservations_drop_product ON public.inventory_reservations USING btree (drop_product_id);
 
 CREATE INDEX idx_inventory_reservations_expires_at ON public.inventory_reservations USING btree (expires_at);
 
@@ -413,6 +413,10 @@ CREATE UNIQUE INDEX incidents_open ON public.incidents USING btree (checkout_id,
 CREATE INDEX inventory_journal_product ON public.inventory_journal USING btree (drop_product_id);
 
 CREATE INDEX inventory_reservations_checkout ON public.inventory_reservations USING btree (checkout_id) WHERE (checkout_id IS NOT NULL);
+
+CREATE INDEX inventory_reservations_due ON public.inventory_reservations USING btree (reclaim_after) WHERE ("left"(status, 4) = 'held'::text);
+
+CREATE INDEX inventory_reservations_due_product ON public.inventory_reservations USING btree (drop_product_id, reclaim_after) WHERE ("left"(status, 4) = 'held'::text);
 
 CREATE INDEX inventory_reservations_ended ON public.inventory_reservations USING btree (expires_at) WHERE (status = ANY (ARRAY['released'::text, 'expired'::text]));
 
@@ -2308,24 +2312,17 @@ CREATE OR REPLACE FUNCTION public.cleanup_expired_reservations()
 AS $function$
 declare
   v_now timestamptz;
-  v_product_id uuid;
-  v_dead uuid[] := '{}';
+  v_dead uuid[];
 begin
   perform _require_read_committed();
   v_now := clock_timestamp();
-  -- A product with every unit free holds none.
-  for v_product_id in
-    select id from drop_products where available_inventory < total_inventory order by id
-  loop
-    v_dead := v_dead || array(
-      select id from reclaimable_reservations
-      where drop_product_id = v_product_id and reclaim_after <= v_now
-      order by reclaim_after
-      limit 5000 - cardinality(v_dead)
-      for update skip locked
-    );
-    exit when cardinality(v_dead) = 5000;
-  end loop;
+  v_dead := array(
+    select id from reclaimable_reservations
+    where reclaim_after <= v_now
+    order by reclaim_after
+    limit 5000
+    for update skip locked
+  );
   return _end_holds(v_dead, 'expired');
 end
 $function$;

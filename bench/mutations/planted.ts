@@ -156,7 +156,7 @@ export const PLANTED: readonly Planted[] = [
   {
     fault: 'cleanup goes by the deadline instead of the lease',
     edits: [
-      { of: 'cleanup_expired_reservations', find: 'and reclaim_after <=', replace: 'and expires_at <=' },
+      { of: 'cleanup_expired_reservations', find: 'where reclaim_after <=', replace: 'where expires_at <=' },
     ],
     file: 'lease-and-cleanup.test.ts',
     test: 'cleanup leaves a hold alone between its deadline and the end of its lease',
