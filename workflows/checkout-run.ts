@@ -26,18 +26,33 @@ import { hasPaymentNews } from './decision/news';
 import { refusalOfCancel, refusalOfExtension } from './decision/operators';
 import type { SagaSubject } from './saga-effects';
 
+/** What a run takes along into a new history: all it knows, and what it was about to do. Plain data. */
+export interface CheckoutPage {
+  state: CheckoutState;
+  todo: readonly CheckoutCommand[];
+  status: CheckoutStatus;
+  phase: string;
+  answer: OpenAnswer | null;
+  extensionAnswers: [requestKey: string, ExtendAnswer][];
+}
+
 export class CheckoutRun implements SagaSubject {
   readonly input: CheckoutInput;
-  state: CheckoutState = FIRST_STATE;
+  state: CheckoutState;
   /** For those who look on. */
-  status: CheckoutStatus = 'opening';
-  phase = 'opening';
+  status: CheckoutStatus;
+  phase: string;
 
-  private answer: OpenAnswer | null = null;
-  private readonly extensionAnswers = new Map<string, ExtendAnswer>();
+  private answer: OpenAnswer | null;
+  private readonly extensionAnswers: Map<string, ExtendAnswer>;
 
-  constructor(input: CheckoutInput) {
+  constructor(input: CheckoutInput, page?: CheckoutPage) {
     this.input = input;
+    this.state = page?.state ?? FIRST_STATE;
+    this.status = page?.status ?? 'opening';
+    this.phase = page?.phase ?? 'opening';
+    this.answer = page?.answer ?? null;
+    this.extensionAnswers = new Map(page?.extensionAnswers);
     setHandler(openUpdate, () => this.waitForAnswer(), {
       description: 'Answers once the checkout is open or refused',
     });
@@ -93,6 +108,11 @@ export class CheckoutRun implements SagaSubject {
     return hasPaymentNews(this.state);
   }
 
+  page(todo: readonly CheckoutCommand[]): CheckoutPage {
+    const { state, status, phase, answer } = this;
+    return { state, todo, status, phase, answer, extensionAnswers: [...this.extensionAnswers] };
+  }
+
   /** Takes the answer in, and says what is done next. */
   decide(answer: CheckoutAnswer): readonly CheckoutCommand[] {
     const { state, commands } = decide(this.state, { ...answer, nowMs: Date.now() });
@@ -138,11 +158,11 @@ export class CheckoutRun implements SagaSubject {
 
   /** Waits for its turn in the payment window; leaving the window answers it as well. */
   private async extend(request: ExtendRequest): Promise<ExtendAnswer> {
-    const refusal = refusalOfExtension(this.state);
-    if (refusal !== null) return { outcome: 'refused', refusal };
     const { requestKey } = request;
     const known = this.extensionAnswers.get(requestKey);
     if (known !== undefined) return known;
+    const refusal = refusalOfExtension(this.state);
+    if (refusal !== null) return { outcome: 'refused', refusal };
     this.hear({ type: 'extension_asked', request });
     await CancellationScope.nonCancellable(() => condition(() => this.extensionAnswers.has(requestKey)));
     return this.extensionAnswers.get(requestKey) as ExtendAnswer;

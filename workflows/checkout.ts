@@ -1,13 +1,16 @@
 // The checkout saga: reserve, create the payment, wait for it, confirm; or unwind, with proof before release. What is done
 // and when is decided in decision/; here it is carried out.
-import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, continueAsNew, isCancellation, workflowInfo } from '@temporalio/workflow';
 
 import type { CheckoutInput, CheckoutResult } from '../contracts/checkout';
 import { carryOut } from './checkout-effects';
-import { CheckoutRun, waitForHandlers } from './checkout-run';
+import { CheckoutRun, waitForHandlers, type CheckoutPage } from './checkout-run';
 import type { CheckoutAnswer } from './decision/checkout-state';
 import type { CheckoutCommand } from './decision/commands';
+import { isRepeating, leftToDo } from './decision/pages';
 import { isInWindow } from './decision/payment-window';
+import { isPageFull, PageFull } from './page';
+import { showAgain } from './visibility';
 
 /** A run that Temporal takes up later than this does not open: its buyer has been told to come again. */
 const FIRST_TASK_MAX_MS = 20_000;
@@ -15,11 +18,17 @@ const FIRST_TASK_MAX_MS = 20_000;
 /**
  * One checkout, from request to order or back. Ends with a result, never with a failure: its undos are tried until
  * they are proven. Registered as workflow type `checkout`, id `checkout-<checkoutId>`.
+ * @param page only from itself: what it knew when it left a long history behind.
  */
-export async function checkout(input: CheckoutInput): Promise<CheckoutResult> {
-  const run = new CheckoutRun(input);
-  let answer: CheckoutAnswer | null = { type: 'begun', isLate: isLate() };
-  while (answer !== null) answer = await take(run, run.decide(answer));
+export async function checkout(input: CheckoutInput, page?: CheckoutPage): Promise<CheckoutResult> {
+  const run = new CheckoutRun(input, page);
+  if (page !== undefined) showAgain(run);
+  let commands = page?.todo ?? run.decide({ type: 'begun', isLate: isLate() });
+  for (;;) {
+    const answer = await take(run, commands);
+    if (answer === null) break;
+    commands = run.decide(answer);
+  }
   await CancellationScope.nonCancellable(waitForHandlers);
   return run.result;
 }
@@ -41,12 +50,23 @@ async function carryOutAll(
   run: CheckoutRun,
   commands: readonly CheckoutCommand[],
 ): Promise<CheckoutAnswer | null> {
+  if (isRepeating(run.state) && isPageFull()) return turnPage(run, commands);
   let answer: CheckoutAnswer = { type: 'done' };
-  for (const command of commands) {
+  for (const [index, command] of commands.entries()) {
     if (command.do === 'finish') return null;
-    answer = await carryOut(run, command);
+    try {
+      answer = await carryOut(run, command);
+    } catch (error) {
+      if (error instanceof PageFull) return turnPage(run, commands.slice(index));
+      throw error;
+    }
   }
   return answer;
+}
+
+/** Leaves a long history behind. What came before is done, what is left to do is done in the new one. */
+function turnPage(run: CheckoutRun, todo: readonly CheckoutCommand[]): Promise<never> {
+  return continueAsNew<typeof checkout>(run.input, run.page(leftToDo(todo)));
 }
 
 function isLate(): boolean {

@@ -2,6 +2,7 @@
 import { sleep } from '@temporalio/workflow';
 
 import type { Paused } from '../activities/pause';
+import { isPageFull, PageFull } from './page';
 
 const ASK_AGAIN_FIRST_MS = 30_000;
 /** A third of the lease that each ask renews. The first hour of asking writes 80 to 170 events. */
@@ -9,6 +10,7 @@ const ASK_AGAIN_MAX_MS = 300_000;
 
 /**
  * What the step answers once it is not paused. Its end is only that answer: a pause lasts as long as an operator wants.
+ * @throws PageFull between two asks: a paused step has done nothing, and may begin anew.
  * @param beforeAgain what the time that has passed may have changed; an answer of its own takes the step's place.
  */
 export async function unlessPaused<T extends object>(
@@ -19,6 +21,7 @@ export async function unlessPaused<T extends object>(
     const answer = await ask();
     if (!isPaused(answer)) return answer;
     await sleep(waitMs, { summary: 'settlement is paused: ask again' });
+    if (isPageFull()) throw new PageFull();
     const instead = await beforeAgain?.();
     if (instead !== undefined && instead !== null) return instead;
   }

@@ -1,6 +1,6 @@
 // Settlement: what becomes of money that reached no running checkout, of a checkout whose run is gone, of every refund. What is
 // done and when is decided in decision/settlement.ts; here it is carried out.
-import { CancellationScope, condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, condition, continueAsNew, setHandler } from '@temporalio/workflow';
 
 import { settleSignal, type SettlementInput } from '../contracts/messages';
 import { waitForHandlers } from './checkout-run';
@@ -13,6 +13,7 @@ import {
   type SettlementEvent,
   type SettlementState,
 } from './decision/settlement-state';
+import { isPageFull, PageFull } from './page';
 import { carryOutForSaga, type SagaSubject } from './saga-effects';
 import { askCheckout, isCheckoutRunning, readSettlementCase, stripe } from './steps';
 
@@ -71,9 +72,19 @@ async function carryOutAll(
   let answer: SettlementAnswer = { type: 'done' };
   for (const command of commands) {
     if (command.do === 'finish') return null;
-    answer = await carryOut(run, command);
+    try {
+      answer = await carryOut(run, command);
+    } catch (error) {
+      if (error instanceof PageFull) return turnPage(run);
+      throw error;
+    }
   }
   return answer;
+}
+
+/** Nothing is remembered that cannot be read again. */
+function turnPage({ checkoutId }: SettlementRun): Promise<never> {
+  return continueAsNew<typeof settlement>({ checkoutId });
 }
 
 async function carryOut(
@@ -101,7 +112,7 @@ async function carryOut(
       await condition(() => run.state.isWoken, command.ms);
       return { type: 'woken' };
     case 'turn_page':
-      if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof settlement>({ checkoutId });
+      if (isPageFull()) await turnPage(run);
       return { type: 'done' };
     case 'capture':
     case 'close_events':

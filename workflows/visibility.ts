@@ -41,6 +41,11 @@ function showPhase(run: CheckoutRun, phase: string): void {
   setCurrentDetails(details(run));
 }
 
+/** Attributes go along into a new history; what is shown of the run does not. */
+export function showAgain(run: CheckoutRun): void {
+  showPhase(run, run.phase);
+}
+
 /** One upsert where the payment is bound. */
 function showBound(run: CheckoutRun): void {
   run.status = 'awaiting_payment';
