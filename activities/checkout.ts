@@ -14,6 +14,12 @@ export interface ClosedCheckout {
   orderId: string | null;
 }
 
+/** As confirm and release answer it. */
+export interface EndedCheckout extends ClosedCheckout {
+  /** Stored events that nobody was told of. Absent in what an earlier version answered. */
+  unheardEventIds?: string[];
+}
+
 export type OpenOutcome =
   { outcome: 'opened'; checkout: OpenedCheckout } | { outcome: 'closed'; closed: ClosedCheckout };
 
@@ -72,14 +78,14 @@ export function checkoutActivities(deps: ActivityDeps) {
     },
 
     /** Step 4: reservations to confirmed, order, row and events in one transaction; or `refund_pending`. */
-    async confirmCheckout(input: PaidInput): Promise<ClosedCheckout> {
+    async confirmCheckout(input: PaidInput): Promise<EndedCheckout> {
       return watched(deps, { checkoutId: input.checkoutId, step: 'confirm' }, () =>
         batches.confirmCheckout(input),
       );
     },
 
     /** Undo of step 1 once the payment is proven to have ended. */
-    async releaseCheckout(input: ReleaseInput): Promise<ClosedCheckout> {
+    async releaseCheckout(input: ReleaseInput): Promise<EndedCheckout> {
       return watched(deps, { checkoutId: input.checkoutId, step: 'release' }, () =>
         releaseCheckout(pool, input),
       );

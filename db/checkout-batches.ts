@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 
 import { createBatcher } from './batcher';
 import type { Batcher } from './batcher';
-import { confirmCheckout, toEnding } from './checkout-endings';
+import { confirmCheckout, toEnding, unheardEvents } from './checkout-endings';
 import type { CheckoutEnding, ConfirmInput, EndingRow } from './checkout-endings';
 import { openCheckout, toOpenOutcome } from './checkouts';
 import type { OpenInput, OpenOutcome, OpenRow } from './checkouts';
@@ -57,7 +57,7 @@ export async function confirmCheckouts(
   );
   const rows = await queryRows<Position & EndingRow & { outcome: 'answered' | 'single' }>(
     db,
-    'select * from confirm_checkouts($1, $2, $3, $4)',
+    `select c.*, ${unheardEvents('($1::uuid[])[c.member]')} from confirm_checkouts($1, $2, $3, $4) as c`,
     [
       members.map((member) => member.checkoutId),
       members.map((member) => member.paymentIntentId),

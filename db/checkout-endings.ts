@@ -9,6 +9,8 @@ export interface CheckoutEnding {
   status: CheckoutStatus;
   failureCode: FailureCode | null;
   orderId: string | null;
+  /** Stored events of its payment that nobody was told of: the next to act on the checkout judges them. At most 20. */
+  unheardEventIds: string[];
 }
 
 export interface ConfirmInput {
@@ -22,6 +24,19 @@ export interface EndingRow {
   status: CheckoutStatus;
   failure_code: FailureCode | null;
   order_id: string | null;
+  unheard_event_ids: string[];
+}
+
+/**
+ * Beside an ending, in the same statement: the checkout's events that were stored and not handed on. Younger than 5 s they are
+ * still on their way.
+ */
+export function unheardEvents(checkoutId: string): string {
+  return `array(
+    select e.event_id from webhook_events e
+    where e.checkout_id = ${checkoutId} and e.outcome is null and e.forwarded_at is null
+      and e.type like 'payment_intent.%' and e.received_at < clock_timestamp() - interval '5 seconds'
+    limit 20) as unheard_event_ids`;
 }
 
 /**
@@ -31,11 +46,11 @@ export interface EndingRow {
  * @throws RefusedByDatabaseError `not_found`, `not_bound` (opening or refused), `wrong_payment_intent`.
  */
 export async function confirmCheckout(db: Db, input: ConfirmInput): Promise<CheckoutEnding> {
-  const row = await queryOne<EndingRow>(db, 'select * from confirm_checkout($1, $2, $3)', [
-    input.checkoutId,
-    input.paymentIntentId,
-    input.eventIds,
-  ]);
+  const row = await queryOne<EndingRow>(
+    db,
+    `select c.*, ${unheardEvents('$1')} from confirm_checkout($1, $2, $3) as c`,
+    [input.checkoutId, input.paymentIntentId, input.eventIds],
+  );
   return toEnding(row);
 }
 
@@ -53,12 +68,11 @@ export async function releaseCheckout(
     eventIds: readonly string[];
   },
 ): Promise<CheckoutEnding> {
-  const row = await queryOne<EndingRow>(db, 'select * from release_checkout($1, $2, $3, $4)', [
-    input.checkoutId,
-    input.status,
-    input.failureCode,
-    input.eventIds,
-  ]);
+  const row = await queryOne<EndingRow>(
+    db,
+    `select c.*, ${unheardEvents('$1')} from release_checkout($1, $2, $3, $4) as c`,
+    [input.checkoutId, input.status, input.failureCode, input.eventIds],
+  );
   return toEnding(row);
 }
 
@@ -97,5 +111,10 @@ export async function closeEvents(
 }
 
 export function toEnding(row: EndingRow): CheckoutEnding {
-  return { status: row.status, failureCode: row.failure_code, orderId: row.order_id };
+  return {
+    status: row.status,
+    failureCode: row.failure_code,
+    orderId: row.order_id,
+    unheardEventIds: row.unheard_event_ids,
+  };
 }

@@ -135,7 +135,12 @@ describe('confirm', () => {
     const endings = await Promise.all(Array.from({ length: 10 }, () => pay(bound)));
     expect(new Set(endings.map((ending) => JSON.stringify(ending)))).toEqual(
       new Set([
-        JSON.stringify({ status: 'refund_pending', failureCode: 'sold_out_after_payment', orderId: null }),
+        JSON.stringify({
+          status: 'refund_pending',
+          failureCode: 'sold_out_after_payment',
+          orderId: null,
+          unheardEventIds: [],
+        }),
       ]),
     );
     expect(await available(db.pool, required(kept))).toBe(1);
@@ -219,7 +224,7 @@ describe('release', () => {
       const product = await createProduct(db.pool, { total: 3 });
       const bound = await openAndBind(db.pool, [line(product, 2)]);
       const first = await giveUp(bound, status);
-      expect(first).toEqual({ status, failureCode: null, orderId: null });
+      expect(first).toEqual({ status, failureCode: null, orderId: null, unheardEventIds: [] });
       expect(await unitsByStatus(db.pool, product)).toEqual({ [reservationStatus]: 2 });
       const before = await stateOf(db.pool, bound.checkoutId);
       expect(await giveUp(bound, 'canceled')).toEqual(first);

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
 
 import { confirmCheckouts, openCheckouts } from '../../db/checkout-batches';
+import { unheardEvents } from '../../db/checkout-endings';
 import { confirmCheckout, openCheckout } from '../../db/checkouts';
 import { cleanupExpiredReservations, purgeEndedReservations } from '../../db/cleanup';
 import { readAvailability } from '../../db/stock';
@@ -153,6 +154,7 @@ describe.each([
 test.each([
   ['the counter', 'update drop_products set available_inventory = available_inventory - 1 where id = $1 and available_inventory >= 1', 'drop_products_pkey'],
   ['dead holds of a product', 'select id from reclaimable_reservations where drop_product_id = $1 and reclaim_after <= now()', 'inventory_reservations_due'],
+  ['what a checkout was not told of', `select ${unheardEvents('$1::uuid')}`, 'webhook_events_unjudged'],
   ['a replay', 'select 1 from inventory_reservations where payment_intent_id = $1::uuid::text', 'payment_intent'],
 ])('EXPLAIN of %s uses its index', async (_what, sql, index) => {
   await client.query('set enable_seqscan = off');

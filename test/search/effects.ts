@@ -92,10 +92,10 @@ function transaction({ rules }: At, world: World, buyer: Buyer, command: Transac
       return { type: 'secured', isSecured: stock.secure(world, buyer) };
     case 'confirm':
       stock.confirm(world, buyer, command.eventIds, rules.isConfirmBlind);
-      return { type: 'closed', closed: stock.closedOf(row) };
+      return { type: 'closed', closed: ended(buyer) };
     case 'release':
       stock.release(world, buyer, command);
-      return { type: 'closed', closed: stock.closedOf(row) };
+      return { type: 'closed', closed: ended(buyer) };
     case 'close_unbound':
       stock.closeUnbound(world, buyer, command.failureCode);
       return stock.isOpen(row)
@@ -125,6 +125,11 @@ function transaction({ rules }: At, world: World, buyer: Buyer, command: Transac
       return { type: 'done' };
     }
   }
+}
+
+function ended({ row, inbox }: Buyer): Extract<CheckoutAnswer, { type: 'closed' }>['closed'] {
+  const unheardEventIds = Object.keys(inbox).filter((id) => inbox[id] === 'open');
+  return { ...stock.closedOf(row), unheardEventIds };
 }
 
 function opened(world: World, { row }: Buyer): Extract<CheckoutAnswer, { type: 'opened' }>['opened'] {

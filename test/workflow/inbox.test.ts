@@ -1,8 +1,10 @@
 // The inbox drives itself: an event that was stored and never handed on still has its effect, once.
-import { MAIN_TASK_QUEUE } from '../../contracts/messages';
+import { askStripeSignal, MAIN_TASK_QUEUE } from '../../contracts/messages';
+import type { SignalledEventType } from '../../contracts/payment-events';
 import { storeEvent } from '../../db/inbox';
 import { order } from '../support/orders';
 import type { CreateBody } from '../support/shop';
+import { until } from '../support/until';
 import { World } from '../support/world';
 
 let world: World;
@@ -16,10 +18,14 @@ afterEach(async () => {
 afterAll(() => world?.close());
 
 /** As the API leaves an event when it dies, or Temporal is away, after storing and before handing on; two minutes ago. */
-async function storeUnforwarded(checkout: CreateBody, eventId: string): Promise<void> {
+async function storeUnforwarded(
+  checkout: CreateBody,
+  eventId: string,
+  type: SignalledEventType = 'payment_intent.succeeded',
+): Promise<void> {
   const event = {
     eventId,
-    type: 'payment_intent.succeeded' as const,
+    type,
     paymentIntentId: checkout.payment_intent_id,
   };
   await storeEvent(world.pool, {
@@ -75,4 +81,38 @@ test('an event for a checkout whose run is gone goes to settlement', async () =>
   await storeUnforwarded(checkout, 'evt_for_nobody');
   expect(await sweep()).toEqual({ driven: 1, quarantined: 0 });
   await world.reach(checkout, 'confirmed');
+});
+
+describe('a run that ends hands on what never reached it, and no sweep is needed', () => {
+  const untilJudged = (eventId: string) =>
+    until('the event to be judged', async () => {
+      const { rows } = await world.pool.query(
+        'select 1 from webhook_events where event_id = $1 and outcome is not null',
+        [eventId],
+      );
+      return rows.length === 1;
+    });
+
+  beforeEach(() => world.webhooks({ mode: 'drop' }));
+
+  test('paid, and Stripe was asked: one order, one charge', async () => {
+    const { checkout, stock, stockBefore } = await order(world, 1);
+    await world.pay(checkout);
+    await storeUnforwarded(checkout, 'evt_unheard_success');
+    await world.env.client.workflow.getHandle(`checkout-${checkout.checkout_id}`).signal(askStripeSignal);
+    await world.reach(checkout, 'confirmed');
+    await untilJudged('evt_unheard_success');
+    expect(await world.payment(checkout)).toMatchObject({ captured: checkout.amount, refunded: 0 });
+    expect(await stock()).toBe(stockBefore - 1);
+  });
+
+  test('given up: released once, and nothing was charged', async () => {
+    const { checkout, stock, stockBefore } = await order(world, 1);
+    await storeUnforwarded(checkout, 'evt_unheard_processing', 'payment_intent.processing');
+    await world.shop.cancel(checkout);
+    await world.reach(checkout, 'canceled');
+    await untilJudged('evt_unheard_processing');
+    expect(await world.payment(checkout)).toMatchObject({ status: 'canceled', captured: 0 });
+    expect(await stock()).toBe(stockBefore);
+  });
 });

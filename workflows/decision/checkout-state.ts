@@ -1,5 +1,5 @@
 // What one checkout run knows, and what it may hear. Plain data: the search writes it down, compares it, and goes on from it.
-import type { CloseUnboundOutcome, ClosedCheckout, OpenOutcome } from '../../activities/checkout';
+import type { CloseUnboundOutcome, EndedCheckout, OpenOutcome } from '../../activities/checkout';
 import type { CreateOutcome } from '../../activities/create-payment';
 import type { PaymentReading } from '../../activities/read-payment';
 import type { CheckoutResult, OpenedCheckout, Unwinding } from '../../contracts/checkout';
@@ -73,7 +73,7 @@ export type CheckoutAnswer =
   | { type: 'secured'; isSecured: boolean }
   | { type: 'captured'; captured: CapturedAnswer }
   | { type: 'unbound_closed'; closed: CloseUnboundOutcome }
-  | { type: 'closed'; closed: ClosedCheckout }
+  | { type: 'closed'; closed: EndedCheckout }
   /** The run was cancelled in Temporal: an operator's cancel. Heard in the payment window alone. */
   | { type: 'run_canceled' }
   /** Of a command that has nothing to answer. */

@@ -1,6 +1,11 @@
 // The checkout's decisions: what is done next, given what is known and what was answered. Pure, and all of it: the workflow
 // carries out what it says, and test/search explores the same function.
-import type { CloseUnboundOutcome, ClosedCheckout, OpenOutcome } from '../../activities/checkout';
+import type {
+  CloseUnboundOutcome,
+  ClosedCheckout,
+  EndedCheckout,
+  OpenOutcome,
+} from '../../activities/checkout';
 import type { CreateOutcome } from '../../activities/create-payment';
 import type { FailureCode } from '../../contracts/checkout';
 import { judgeCaptured, CAPTURE_UNWINDINGS, type CapturedAnswer, type Capturing } from './capturing';
@@ -69,7 +74,7 @@ export function decide(state: CheckoutState, event: CheckoutEvent): CheckoutDeci
       return goOnCapturing(state, step.capturing, event);
     case 'confirming':
     case 'releasing':
-      return toClosed(state, answer('closed').closed);
+      return toEnded(state, answer('closed').closed);
     case 'closing_unbound':
       return judgeUnboundClosed(state, answer('unbound_closed').closed);
     case 'closed':
@@ -230,6 +235,12 @@ function judgeCapture(state: CheckoutState, capturing: Capturing, answer: Captur
 /** Without a payment there is nothing to prove, unless a create bound its id after all: then the saga goes on with it. */
 function judgeUnboundClosed(state: CheckoutState, closed: CloseUnboundOutcome): CheckoutDecision {
   return closed.outcome === 'bound' ? toOpen(state) : toClosed(state, closed.closed);
+}
+
+/** Events that were stored and never reached this run are settlement's. */
+function toEnded(state: CheckoutState, { unheardEventIds, ...result }: EndedCheckout): CheckoutDecision {
+  const hasUnheard = (unheardEventIds ?? []).some((id) => !state.seenIds.includes(id));
+  return toClosed(state, result, hasUnheard);
 }
 
 /** Events may come until the very end. */

@@ -1,5 +1,5 @@
 // What a settlement knows between two commands, and what it may hear.
-import type { ClosedCheckout, CloseUnboundOutcome } from '../../activities/checkout';
+import type { CloseUnboundOutcome, EndedCheckout } from '../../activities/checkout';
 import type { SettlementCase } from '../../activities/settlement';
 import type { CapturedAnswer, Capturing } from './capturing';
 import type { Decision } from './checkout-state';
@@ -43,7 +43,7 @@ export type SettlementAnswer =
   | { type: 'ended'; ended: EndedAnswer }
   | { type: 'secured'; isSecured: boolean }
   | { type: 'captured'; captured: CapturedAnswer }
-  | { type: 'closed'; closed: ClosedCheckout }
+  | { type: 'closed'; closed: EndedCheckout }
   | { type: 'refunded'; isAgain: boolean }
   | { type: 'woken' }
   | { type: 'done' };

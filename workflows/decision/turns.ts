@@ -93,9 +93,13 @@ export function toConfirm(state: CheckoutState): CheckoutDecision {
   };
 }
 
-export function toClosed(state: CheckoutState, result: ClosedCheckout): CheckoutDecision {
+export function toClosed(state: CheckoutState, result: ClosedCheckout, hasUnheard = false): CheckoutDecision {
   const left = leaveWindow(state, 'checkout_closed');
-  const rest = handOver(at(left.state, { at: 'closed', result }), result, result.status === 'refund_pending');
+  const rest = handOver(
+    at(left.state, { at: 'closed', result }),
+    result,
+    hasUnheard || result.status === 'refund_pending',
+  );
   return {
     state: rest.state,
     commands: [...left.commands, { do: 'show', what: 'closed' }, { do: 'answer_closed' }, ...rest.commands],
