@@ -402,6 +402,8 @@ CREATE INDEX checkouts_closed ON public.checkouts USING btree (closed_at) WHERE 
 
 CREATE INDEX checkouts_customer ON public.checkouts USING btree (customer_id) WHERE (customer_id IS NOT NULL);
 
+CREATE INDEX checkouts_unfinished ON public.checkouts USING btree (id) WHERE ((closed_at IS NULL) OR (status = 'refund_pending'::text));
+
 CREATE INDEX drop_products_drop ON public.drop_products USING btree (drop_id);
 
 CREATE INDEX idx_inventory_reservations_drop_product ON public.inventory_reservations USING btree (drop_product_id);
