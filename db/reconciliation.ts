@@ -11,9 +11,12 @@ export interface CheckoutToReconcile {
   currency: string;
 }
 
+const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
+
 /**
  * Checkouts that are open since half a minute or longer, that owe a refund, or that closed within `closedSeconds`; after
- * `afterId` in the order of their ids, at most `limit`.
+ * `afterId` in the order of their ids, at most `limit`. Each part has an index of its own: one condition over all of them would
+ * walk past every checkout that ever closed. `statement_timestamp()`, because no index serves a clock that moves.
  */
 export async function listCheckoutsToReconcile(
   db: Db,
@@ -27,15 +30,23 @@ export async function listCheckoutsToReconcile(
     currency: string | null;
   }>(
     db,
-    `select id, status, payment_intent_id, amount_minor, currency
+    `with unfinished as (
+       select id from checkouts
+       where ((closed_at is null and opened_at < statement_timestamp() - interval '30 seconds')
+           or status = 'refund_pending')
+         and id > coalesce($1::uuid, $4)
+       order by id limit $2
+     ), closed as (
+       select id from checkouts
+       where closed_at > statement_timestamp() - make_interval(secs => $3) and id > coalesce($1::uuid, $4)
+       order by id limit $2
+     )
+     select id, status, payment_intent_id, amount_minor, currency
      from checkouts
-     where ($1::uuid is null or id > $1)
-       and ((closed_at is null and opened_at < clock_timestamp() - interval '30 seconds')
-         or status = 'refund_pending'
-         or closed_at > clock_timestamp() - make_interval(secs => $3))
+     where id in (select id from unfinished union select id from closed)
      order by id
      limit $2`,
-    [afterId, limit, closedSeconds],
+    [afterId, limit, closedSeconds, BEFORE_ALL],
   );
   return rows.map((row) => ({
     checkoutId: row.id,

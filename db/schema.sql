@@ -80,8 +80,7 @@ create table checkouts (
   constraint checkouts_refused_ck CHECK (((status <> 'refused'::text) OR (failure_code IS NOT NULL))),
   constraint checkouts_status_check CHECK ((status = ANY (ARRAY['opening'::text, 'awaiting_payment'::text, 'payment_processing'::text, 'confirmed'::text, 'expired'::text, 'canceled'::text, 'payment_failed'::text, 'refused'::text, 'refund_pending'::text, 'refunded'::text]))),
   constraint checkouts_window_seconds_check CHECK ((window_seconds > 0)),
-  constraint checkouts_pkey PRIMARY KEY (id),
-  constraint checkouts_payment_intent_id_key UNIQUE (payment_intent_id)
+  constraint checkouts_pkey PRIMARY KEY (id)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 comment on column checkouts.is_check_only is 'Opened while reservations were only checked: its units were free then, and are taken once the money is there.';
 
@@ -399,6 +398,10 @@ CREATE INDEX checkout_extensions_checkout ON public.checkout_extensions USING bt
 CREATE INDEX checkouts_closed ON public.checkouts USING btree (closed_at) WHERE (closed_at IS NOT NULL);
 
 CREATE INDEX checkouts_customer ON public.checkouts USING btree (customer_id) WHERE (customer_id IS NOT NULL);
+
+CREATE UNIQUE INDEX checkouts_payment_intent_id_key ON public.checkouts USING btree (payment_intent_id) WHERE (payment_intent_id IS NOT NULL);
+
+CREATE INDEX checkouts_unfinished ON public.checkouts USING btree (id) WHERE ((closed_at IS NULL) OR (status = 'refund_pending'::text));
 
 CREATE INDEX drop_products_drop ON public.drop_products USING btree (drop_id);
 

@@ -2,7 +2,7 @@
 import { allHandlersFinished, workflowInfo } from '@temporalio/workflow';
 
 /**
- * About two hours of asking Stripe every two minutes, or a quarter of a day of a pause. Temporal ends a run at 51,200 events, and
+ * An hour or two of asking Stripe every two minutes, or a quarter of a day of a pause. Temporal ends a run at 51,200 events, and
  * suggests a new history at a number of its own, which an operator may lower.
  */
 const PAGE_EVENTS_MAX = 500;
