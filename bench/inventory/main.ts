@@ -21,35 +21,46 @@ const OUT = resolve(__dirname, '../../.holdfast/bench-inventory.json');
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { quick: { type: 'boolean' }, out: { type: 'string' } } });
-  const startedAtMs = performance.now();
-  const server = await startBenchServer(tell);
-  try {
-    const results = await measureAll(server, values.quick === true, startedAtMs);
-    const path = values.out ?? OUT;
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, `${JSON.stringify(results, null, 2)}\n`);
-    console.log(`\n${renderReport(results)}\n\nThe same as JSON: ${path}`);
-  } finally {
-    await server.stop();
-  }
+  const results = await measureAll(values.quick === true);
+  const path = values.out ?? OUT;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${JSON.stringify(results, null, 2)}\n`);
+  console.log(`\n${renderReport(results)}\n\nThe same as JSON: ${path}`);
 }
 
-async function measureAll(server: BenchServer, isQuick: boolean, startedAtMs: number): Promise<BenchResults> {
+async function measureAll(isQuick: boolean): Promise<BenchResults> {
+  const startedAtMs = performance.now();
   const rounds = isQuick ? 1 : 3;
   const holds = isQuick ? 5_000 : 100_000;
   tell('one hot product ...');
-  const hotProduct = await measureHotProduct(server, { rounds, turnMs: isQuick ? 200 : 800 });
+  const hotProduct = await onServerOfItsOwn((server) =>
+    measureHotProduct(server, { rounds, turnMs: isQuick ? 200 : 800 }),
+  );
   tell('orders of three out of six hot products ...');
-  const sixHotProducts = await measureSixHotProducts(server, { rounds, turnMs: isQuick ? 200 : 800 });
+  const sixHotProducts = await onServerOfItsOwn((server) =>
+    measureSixHotProducts(server, { rounds, turnMs: isQuick ? 200 : 800 }),
+  );
   tell('storms ...');
-  const storms = await measureStorms(server, { rounds });
+  const storms = await onServerOfItsOwn((server) => measureStorms(server, { rounds }));
   tell(`with ${holds} live holds ...`);
-  const liveHolds = await measureLiveHolds(server, { rounds, holds, turnMs: isQuick ? 200 : 800 });
+  const liveHolds = await onServerOfItsOwn((server) =>
+    measureLiveHolds(server, { rounds, holds, turnMs: isQuick ? 200 : 800 }),
+  );
   tell(`cleanup of ${holds} dead holds ...`);
-  const cleanup = await measureCleanup(server, { rounds, holds });
-  const machine = await describeMachine(server);
+  const cleanup = await onServerOfItsOwn((server) => measureCleanup(server, { rounds, holds }));
+  const machine = await onServerOfItsOwn(describeMachine);
   const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
   return { machine, rounds, seconds, hotProduct, sixHotProducts, storms, liveHolds, cleanup };
+}
+
+/** What one part has written, and the system still writes out, would weigh on the next. */
+async function onServerOfItsOwn<T>(measure: (server: BenchServer) => Promise<T>): Promise<T> {
+  const server = await startBenchServer(tell);
+  try {
+    return await measure(server);
+  } finally {
+    await server.stop();
+  }
 }
 
 function tell(line: string): void {
