@@ -35,7 +35,7 @@ const MEMBERS_MAX = 500;
 /** While one writes its rows, the process reads the answers of the other; more only take the processor from each other. */
 const BATCHES_MAX = 2;
 /** What a batch beside another must have to be worth a transaction. */
-const BESIDE_MIN = 64;
+const BESIDE_MIN = 32;
 const WEIGHT_MAX = 1_000;
 const QUEUE_MAX = 5_000;
 const WAIT_MAX_MS = 2_000;

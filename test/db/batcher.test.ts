@@ -78,23 +78,23 @@ test('the same key at the same time is one member; later it is another call', as
 
 test('many are halved over two batches at once, never three; few wait for the one that is under way', async () => {
   const few = openBatcher();
-  void Promise.all(numbered(127).map(few.call));
+  void Promise.all(numbered(63).map(few.call));
   await settled();
-  expect(sizes(few)).toEqual([127]);
+  expect(sizes(few)).toEqual([63]);
   const many = openBatcher();
   void Promise.all(numbered(300).map(many.call));
   await settled();
   expect(sizes(many)).toEqual([150, 150]);
-  void Promise.all(numbered(363).map(many.call));
+  void Promise.all(numbered(331).map(many.call));
   await settled();
   expect(sizes(many)).toEqual([150, 150]);
   const [first] = many.batches;
   required(first).answer(upper(required(first).members));
   await settled();
   expect(sizes(many)).toEqual([150, 150]);
-  void many.call('one more makes 64');
+  void many.call('one more makes 32');
   await settled();
-  expect(sizes(many)).toEqual([150, 150, 64]);
+  expect(sizes(many)).toEqual([150, 150, 32]);
 });
 
 test('a batch has at most 500 members and the given weight', async () => {
